@@ -1,9 +1,14 @@
-//! A hash with a secret key: `SipHash` with 128 bits, with a random key per process.
+//! A hash with a secret key: `SipHash` with 128 bits, with a random key per process. Keys of rate limits are
+//! hashed with the secret of the replicas, if they share one.
 
 use std::hash::{Hash, Hasher};
 use std::sync::OnceLock;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
+
+/// The key that the replicas of the server share, if they share one.
+#[cfg(feature = "replicas")]
+static OF_REPLICAS: OnceLock<[u8; 16]> = OnceLock::new();
 
 /// Hashes a list of parts so that different lists have different inputs.
 pub(crate) struct KeyedHash(SipHasher13);
@@ -17,6 +22,21 @@ impl KeyedHash {
             (random(), random())
         });
         Self(SipHasher13::new_with_keys(a, b))
+    }
+
+    /// Creates a hash with the key that all replicas of the server share, or else with that of the process.
+    pub(crate) fn of_replicas() -> Self {
+        #[cfg(feature = "replicas")]
+        if let Some(key) = OF_REPLICAS.get() {
+            return Self(SipHasher13::new_with_key(key));
+        }
+        Self::new()
+    }
+
+    /// Sets the key of [`of_replicas`](Self::of_replicas), once for the process.
+    #[cfg(feature = "replicas")]
+    pub(crate) fn share(secret: [u8; 16]) {
+        let _ = OF_REPLICAS.set(secret);
     }
 
     /// Adds a byte that says which parts follow.
@@ -68,6 +88,11 @@ impl Collected {
     /// Returns the hash of what `values` adds, or `None` if it panics.
     pub(crate) fn hash(values: impl FnOnce(&mut Self)) -> Option<u128> {
         Self::hash_after(KeyedHash::new(), values)
+    }
+
+    /// Like [`hash`](Self::hash), but with the key that all replicas of the server share, if they share one.
+    pub(crate) fn hash_for_replicas(values: impl FnOnce(&mut Self)) -> Option<u128> {
+        Self::hash_after(KeyedHash::of_replicas(), values)
     }
 
     /// Returns the hash of these parts and of what `values` adds, or `None` if it panics.

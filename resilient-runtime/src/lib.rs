@@ -19,7 +19,8 @@
 //! - The cache, with `fresh`, serves a fresh answer, or that of a call with the same key that is under way, in place of
 //!   everything below it.
 //! - A tool with `fallback = deferred` searches its store before the gate, and answers with what it finds there.
-//! - The rate limit counts calls and never waits.
+//! - The rate limit counts calls and never waits. With `distributed`, it waits at most 50 ms for the replicas' shared
+//!   state.
 //! - The timeout covers queueing, all attempts and the delays between them.
 //! - The breaker admits and records each attempt separately. Each attempt takes a permit of the bulkhead, for which
 //!   it may have to queue; between attempts none is held.
@@ -50,6 +51,7 @@
 //! | `config` | yes | `Resilience::from_env()` | toml, which the macros also need |
 //! | `rate-limit` | yes | `rate_limit`, `RateLimit` | governor |
 //! | `deferred` | | `fallback = deferred`, and the module `deferred`: what a store of deferred writes implements; enables `config` and `rmcp` | getrandom |
+//! | `replicas` | | `distributed`, and the module `replicas`: what a store of the state that replicas share implements, as the crate `resilient-redis` does; enables `config` | nothing |
 //! | `logging` | | `init()`: JSON lines on stderr, masked | tracing-subscriber |
 //! | `reqwest` | | kinds for `reqwest::Error` | reqwest 0.13 |
 //! | `reqwest-012` | | kinds for the `reqwest::Error` of reqwest 0.12, beside `reqwest` or alone | reqwest 0.12 |
@@ -125,6 +127,8 @@ pub mod policy {
 mod rate_limit;
 pub mod redact;
 pub mod registry;
+#[cfg(feature = "replicas")]
+pub mod replicas;
 mod requested_time;
 mod retry;
 #[cfg(any(feature = "prometheus", feature = "otel"))]

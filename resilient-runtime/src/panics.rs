@@ -1,10 +1,16 @@
 //! The panic barrier around the user's code.
 
+#[cfg(any(feature = "deferred", feature = "replicas"))]
+mod within;
+
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::context::{self, CallContext};
 use crate::redact;
+
+#[cfg(any(feature = "deferred", feature = "replicas"))]
+pub(crate) use within::answer_within;
 
 /// Runs a piece of user code. Logs a panic and returns `None`.
 pub(crate) fn catch_panic<T>(run: impl FnOnce() -> T) -> Option<T> {

@@ -153,6 +153,17 @@ pub(crate) fn of_request<'a>(name: &str, counts: Counts, read: &'a ToolSnapshot)
 #[cfg(feature = "alerts")]
 pub(crate) const ALERTS_LOST: &str = "Alerts that began to fire or were resolved and did not reach a sink, by its kind";
 
+#[cfg(feature = "replicas")]
+pub(crate) const DISTRIBUTED_DEGRADED: &str =
+    "How often this replica did without the state that all replicas share, by the part that needed it";
+
+/// Reads `resilient_distributed_degraded` by part, or nothing without a shared state.
+#[cfg(feature = "replicas")]
+pub(crate) fn distributed_degraded(registry: &Registry) -> impl Iterator<Item = (&'static str, u64)> {
+    let counts = registry.replicas.get().map(|replicas| replicas.degraded_counts());
+    counts.into_iter().flatten().map(|(part, count)| (part.as_str(), count))
+}
+
 #[cfg(feature = "http")]
 pub(crate) const ADMIN_REFUSED: &str = "Requests that the routes for operators refused, and why";
 

@@ -193,3 +193,27 @@ macro_rules! __rate_limit {
 }
 
 pub use crate::__rate_limit as rate_limit;
+
+/// Expands to its argument with `.distributed()`, since the runtime has the feature `replicas`.
+#[cfg(feature = "replicas")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __distributed {
+    ($wanted:expr) => {
+        $wanted.distributed()
+    };
+}
+
+/// Expands to an error with advice, since the runtime does not have the feature `replicas`.
+#[cfg(not(feature = "replicas"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __distributed {
+    ($wanted:expr) => {
+        ::core::compile_error!(
+            "`distributed` needs the crate `resilient-redis`; add it in Cargo.toml, or remove the word"
+        )
+    };
+}
+
+pub use crate::__distributed as distributed;

@@ -9,55 +9,27 @@
 //! The generation grows with each transition and whenever the lease of the running probes is over. A ticket contains
 //! the generation in which it was granted; a result with an older generation is ignored.
 //!
-//! `timer` contains a moment, in milliseconds, and the lowest bits of the generation that it belongs to: the end of the
-//! open period, or of the lease of the probes. It follows the word: the thread that moved the word to a new generation
-//! sets it next, and until then the period counts as just begun. It is never ahead of the word, and only moves forward,
-//! to a newer generation or a later moment, so a thread that was suspended in between cannot set it back.
+//! The highest count is reserved: a closed breaker with this count is armed, because the breaker of another replica has
+//! opened. Its next failure opens it, and a success resets the count, as if it had one failure left.
 //!
-//! The module depends only on `super::sync` and `super::ticket`, so that a model checker can compile it with its own
-//! atomics.
+//! `timer` contains the end of the open period, or of the lease of the probes: see `super::timer`. It follows the word:
+//! the thread that moved the word to a new generation sets it next, and until then the period counts as just begun.
+//!
+//! The module depends only on `super::state`, `super::sync`, `super::ticket` and `super::timer`, so that a model
+//! checker can compile it with its own atomics.
 
+pub(crate) use super::state::State;
 use super::sync::{AtomicU64, Ordering};
 pub(crate) use super::ticket::Ticket;
 use super::ticket::{GENERATION_BITS, GENERATION_MASK};
+use super::timer::{moment, raise};
 
 const COUNT_BITS: u32 = 10;
 const GENERATION_SHIFT: u32 = 2 * COUNT_BITS;
 const STATE_SHIFT: u32 = GENERATION_SHIFT + GENERATION_BITS;
 const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
-
-const TIME_BITS: u32 = 44;
-const TIME_MASK: u64 = (1 << TIME_BITS) - 1;
-const TAG_MASK: u64 = (1 << (64 - TIME_BITS)) - 1;
-
-/// The state of a breaker.
-///
-/// ```
-/// use resilient_runtime::Breaker;
-/// use resilient_runtime::breaker::BreakerState;
-/// use resilient_runtime::policy::BreakerSettings;
-///
-/// let shop = Breaker::new("shop", BreakerSettings::new());
-/// shop.isolate();
-/// assert_eq!(shop.state(), BreakerState::Isolated);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum State {
-    /// Calls are admitted.
-    Closed,
-    /// A few calls are admitted, to find out whether the dependency works again.
-    HalfOpen,
-    /// Calls are rejected until the open period is over.
-    Open,
-    /// Calls are rejected until the breaker is opened or closed by hand.
-    Isolated,
-}
-
-impl State {
-    /// All states.
-    pub const ALL: &'static [Self] = &[Self::Closed, Self::HalfOpen, Self::Open, Self::Isolated];
-}
+/// The count of an armed breaker. Others are lower, because no limit is above this one.
+const ARMED: u32 = (1 << COUNT_BITS) - 1;
 
 /// The two words, shared by all users of the breaker.
 #[derive(Clone, Copy)]
@@ -89,6 +61,8 @@ pub(crate) enum Signal {
 pub(crate) struct Change {
     pub(crate) from: State,
     pub(crate) to: State,
+    /// Whether the breaker was armed before.
+    pub(crate) was_armed: bool,
 }
 
 /// The response to a request for a ticket.
@@ -149,6 +123,15 @@ impl Word {
     fn next(self, state: State) -> Self {
         Self { state, generation: (self.generation + 1) & GENERATION_MASK, probes: 0, count: 0 }
     }
+
+    fn is_armed(self) -> bool {
+        self.state == State::Closed && self.count == ARMED
+    }
+
+    /// Returns the transition to the next word, if it is one.
+    fn change(self, next: Self) -> Option<Change> {
+        (self.state != next.state).then_some(Change { from: self.state, to: next.state, was_armed: self.is_armed() })
+    }
 }
 
 /// Returns whether the breaker is closed and has no failures to reset, as for nearly every call.
@@ -168,10 +151,16 @@ pub(crate) fn is_current(cells: Cells<'_>, ticket: Ticket) -> bool {
     Word::unpack(cells.word.load(Ordering::Acquire)).generation == ticket.generation()
 }
 
-/// Returns the state, the counted failures or successes, and the number of running probes.
+/// Returns the state, the counted failures or successes, and the number of running probes. An armed breaker has counted
+/// none.
 pub(crate) fn peek(cells: Cells<'_>) -> (State, u32, u32) {
     let word = Word::unpack(cells.word.load(Ordering::Acquire));
-    (word.state, word.count, word.probes)
+    (word.state, if word.is_armed() { 0 } else { word.count }, word.probes)
+}
+
+/// Returns whether the next failure opens the breaker, because that of another replica has opened.
+pub(crate) fn is_armed(cells: Cells<'_>) -> bool {
+    Word::unpack(cells.word.load(Ordering::Acquire)).is_armed()
 }
 
 /// Returns the remaining milliseconds of the open period, or of the lease of the running probes.
@@ -231,8 +220,7 @@ pub(crate) fn admit(cells: Cells<'_>, limits: Limits, now_ms: u64, lease_ms: u64
                 if next.generation != word.generation {
                     raise(cells.timer, next.generation, now_ms.saturating_add(lease_ms));
                 }
-                let change = (word.state != next.state).then_some(Change { from: word.state, to: next.state });
-                return Admission::Granted(Ticket::new(next.generation, true), change);
+                return Admission::Granted(Ticket::new(next.generation, true), word.change(next));
             }
             Err(seen) => bits = seen,
         }
@@ -261,6 +249,7 @@ pub(crate) fn record(cells: Cells<'_>, limits: Limits, ticket: Ticket, signal: S
             (State::Closed, Signal::Neutral) => return Recorded::Counted(None),
             (State::Closed, Signal::Success) if word.count == 0 => return Recorded::Counted(None),
             (State::Closed, Signal::Success) => Word { count: 0, ..word },
+            // Never if it is armed, since its count is not below any limit.
             (State::Closed, Signal::Failure) if word.count + 1 < limits.failures => {
                 Word { count: word.count + 1, ..word }
             }
@@ -274,15 +263,52 @@ pub(crate) fn record(cells: Cells<'_>, limits: Limits, ticket: Ticket, signal: S
             // No tickets are granted in these generations.
             (State::Open | State::Isolated, _) => return Recorded::Stale,
         };
-        match cells.word.compare_exchange_weak(bits, next.pack(), Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => {
-                if next.generation != word.generation {
-                    begin(cells, limits, next, now_ms);
-                }
-                return Recorded::Counted(
-                    (word.state != next.state).then_some(Change { from: word.state, to: next.state }),
-                );
-            }
+        match replace(cells, limits, bits, next, now_ms) {
+            Ok(change) => return Recorded::Counted(change),
+            Err(seen) => bits = seen,
+        }
+    }
+}
+
+/// Records the outcome of an execution at a breaker that counts no failures in a row, because its window decides. Only
+/// an armed breaker changes: a failure opens it, and a success disarms it.
+pub(crate) fn record_if_armed(
+    cells: Cells<'_>,
+    limits: Limits,
+    ticket: Ticket,
+    signal: Signal,
+    now_ms: u64,
+) -> Option<Change> {
+    let mut bits = cells.word.load(Ordering::Acquire);
+    loop {
+        let word = Word::unpack(bits);
+        if !word.is_armed() || word.generation != ticket.generation() {
+            return None;
+        }
+        let next = match signal {
+            Signal::Neutral => return None,
+            Signal::Success => Word { count: 0, ..word },
+            Signal::Failure => word.next(State::Open),
+        };
+        match replace(cells, limits, bits, next, now_ms) {
+            Ok(change) => return change,
+            Err(seen) => bits = seen,
+        }
+    }
+}
+
+/// Arms a closed breaker, or disarms it. Returns whether this call did so.
+#[cfg(feature = "replicas")]
+pub(crate) fn set_armed(cells: Cells<'_>, is_armed: bool) -> bool {
+    let mut bits = cells.word.load(Ordering::Acquire);
+    loop {
+        let word = Word::unpack(bits);
+        if word.state != State::Closed || word.is_armed() == is_armed {
+            return false;
+        }
+        let next = Word { count: if is_armed { ARMED } else { 0 }, ..word }.pack();
+        match cells.word.compare_exchange_weak(bits, next, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => return true,
             Err(seen) => bits = seen,
         }
     }
@@ -301,35 +327,39 @@ pub(crate) fn trip(cells: Cells<'_>, limits: Limits, generation: u64, now_ms: u6
         if word.state != State::Closed || word.generation != generation {
             return None;
         }
-        let next = word.next(State::Open);
-        match cells.word.compare_exchange_weak(bits, next.pack(), Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => {
-                begin(cells, limits, next, now_ms);
-                return Some(Change { from: State::Closed, to: State::Open });
-            }
+        match replace(cells, limits, bits, word.next(State::Open), now_ms) {
+            Ok(change) => return change,
             Err(seen) => bits = seen,
         }
     }
 }
 
 /// Moves the breaker by hand. Granted tickets become stale. Does nothing if the breaker already has the state, except
-/// that an open breaker that is opened again restarts its period.
+/// that an open breaker that is opened again restarts its period, and a closed one is disarmed.
 pub(crate) fn force(cells: Cells<'_>, limits: Limits, to: State, now_ms: u64) -> Option<Change> {
     let mut bits = cells.word.load(Ordering::Acquire);
     loop {
         let word = Word::unpack(bits);
-        if word.state == to && to != State::Open {
-            return None;
-        }
-        let next = word.next(to);
-        match cells.word.compare_exchange_weak(bits, next.pack(), Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => {
-                begin(cells, limits, next, now_ms);
-                return (word.state != to).then_some(Change { from: word.state, to });
-            }
+        let next = match (word.state, to) {
+            (State::Closed, State::Closed) if word.is_armed() => Word { count: 0, ..word },
+            (from, to) if from == to && to != State::Open => return None,
+            _ => word.next(to),
+        };
+        match replace(cells, limits, bits, next, now_ms) {
+            Ok(change) => return change,
             Err(seen) => bits = seen,
         }
     }
+}
+
+/// Replaces the word, and begins its generation if that is a new one. If it is no longer `bits`, returns what it is.
+fn replace(cells: Cells<'_>, limits: Limits, bits: u64, next: Word, now_ms: u64) -> Result<Option<Change>, u64> {
+    let word = Word::unpack(bits);
+    cells.word.compare_exchange_weak(bits, next.pack(), Ordering::AcqRel, Ordering::Acquire)?;
+    if next.generation != word.generation {
+        begin(cells, limits, next, now_ms);
+    }
+    Ok(word.change(next))
 }
 
 /// The remaining time of a generation's period.
@@ -343,9 +373,8 @@ enum Left {
 }
 
 fn left(cells: Cells<'_>, bits: u64, now_ms: u64) -> Left {
-    let timer = cells.timer.load(Ordering::Acquire);
-    if timer >> TIME_BITS == Word::unpack(bits).generation & TAG_MASK {
-        return Left::Known((timer & TIME_MASK).saturating_sub(now_ms));
+    if let Some(moment_ms) = moment(cells.timer, Word::unpack(bits).generation) {
+        return Left::Known(moment_ms.saturating_sub(now_ms));
     }
     let seen = cells.word.load(Ordering::Acquire);
     if seen == bits { Left::JustBegun } else { Left::Moved(seen) }
@@ -356,23 +385,4 @@ fn left(cells: Cells<'_>, bits: u64, now_ms: u64) -> Left {
 fn begin(cells: Cells<'_>, limits: Limits, word: Word, now_ms: u64) {
     let period = if word.state == State::Open { limits.open_ms } else { 0 };
     raise(cells.timer, word.generation, now_ms.saturating_add(period));
-}
-
-/// Moves the timer forward to `moment_ms` of `generation`, unless it is already later.
-fn raise(timer: &AtomicU64, generation: u64, moment_ms: u64) {
-    let tag = generation & TAG_MASK;
-    let wanted = tag << TIME_BITS | moment_ms.min(TIME_MASK);
-    let mut seen = timer.load(Ordering::Acquire);
-    loop {
-        // The number of generations by which the timer is ahead, modulo 2²⁰.
-        let ahead = (seen >> TIME_BITS).wrapping_sub(tag) & TAG_MASK;
-        let is_newer = ahead != 0 && ahead < TAG_MASK / 2;
-        if is_newer || (ahead == 0 && seen >= wanted) {
-            return;
-        }
-        match timer.compare_exchange_weak(seen, wanted, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => return,
-            Err(now) => seen = now,
-        }
-    }
 }

@@ -26,6 +26,8 @@ pub enum Reason {
     Failures,
     /// Too many slow calls, or a slow probe.
     Slow,
+    /// One failure, after the breaker of another replica had opened.
+    Peer,
     /// The open period was over, and a call started to probe.
     Probing,
     /// Enough probes succeeded.
@@ -45,6 +47,7 @@ impl Reason {
         match self {
             Self::Failures => "failures",
             Self::Slow => "slow",
+            Self::Peer => "peer",
             Self::Probing => "probing",
             Self::Recovered => "recovered",
             Self::Opened => "opened_by_hand",

@@ -14,11 +14,15 @@ mod history;
 mod keyed;
 mod permit;
 mod record;
+#[cfg(feature = "replicas")]
+mod replicated;
 mod series;
 mod slow;
 mod snapshot;
+mod state;
 mod sync;
 mod ticket;
+mod timer;
 mod window;
 
 use std::sync::atomic::{AtomicBool, AtomicU32};
@@ -30,7 +34,6 @@ use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
 pub(crate) use self::core::Signal;
-pub use self::core::State as BreakerState;
 pub use handle::BreakerHandle;
 pub(crate) use handle::Held;
 pub use history::{Reason, Transition};
@@ -39,6 +42,7 @@ pub use permit::Permit;
 pub use series::BreakerSeries;
 pub(crate) use slow::AttemptDuration;
 pub use snapshot::BreakerSnapshot;
+pub use state::State as BreakerState;
 pub(crate) use ticket::Ticket;
 
 use self::core::{Admission, Cells, Change, Limits, State};
@@ -82,6 +86,8 @@ pub struct Breaker {
     last_failure: AtomicU64,
     /// Wakes the calls that wait for a change. Created by the first of them.
     changes: OnceLock<Arc<Notify>>,
+    #[cfg(feature = "replicas")]
+    openings: replicated::Openings,
 }
 
 impl Breaker {
@@ -112,6 +118,8 @@ impl Breaker {
             failures_in_a_row: AtomicU32::new(0),
             has_window: AtomicBool::new(otherwise.has_window()),
             attempts: AttemptStatistics::new(),
+            #[cfg(feature = "replicas")]
+            openings: replicated::Openings::new(),
         }
     }
 
@@ -292,7 +300,8 @@ impl Breaker {
     fn is_pristine(&self) -> bool {
         let (state, count, _) = self::core::peek(self.cells());
         let has_bad_results = || self.window().is_some_and(|(_, failed, slow)| failed > 0 || slow > 0);
-        state == State::Closed && count == 0 && !has_bad_results()
+        let is_clean = count == 0 && !self::core::is_armed(self.cells());
+        state == State::Closed && is_clean && !has_bad_results()
     }
 
     fn force(&self, to: State, reason: Reason) {
@@ -306,8 +315,10 @@ impl Breaker {
 
     /// Stores and logs a transition. Called by the thread that made it, after the change and without a lock.
     fn report(&self, change: Option<Change>, reason: Reason) {
-        let Some(Change { from, to }) = change else { return };
+        let Some(Change { from, to, .. }) = change else { return };
         self.history.record(from, to, reason);
+        #[cfg(feature = "replicas")]
+        self.note_opening(from, to, reason);
         self.wake_those_who_wait();
         let (from, to, reason) = (from.as_str(), to.as_str(), reason.as_str());
         if to == State::Open.as_str() {
@@ -325,19 +336,6 @@ impl Breaker {
 impl std::fmt::Debug for Breaker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Breaker").field("name", &self.name).field("state", &self.state()).finish_non_exhaustive()
-    }
-}
-
-impl BreakerState {
-    /// Returns the word used in logs, metrics and responses.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::HalfOpen => "half_open",
-            Self::Open => "open",
-            Self::Isolated => "isolated",
-        }
     }
 }
 

@@ -67,7 +67,12 @@ impl Breaker {
                     results.add(ticket.generation(), window, sample, now)
                 }
             });
-            if tripped || settings.rate.is_some() {
+            if tripped {
+                return;
+            }
+            if settings.rate.is_some() {
+                let change = core::record_if_armed(self.cells(), limits(&settings), ticket, signal, now);
+                self.report(change, Reason::Peer);
                 return;
             }
         }
@@ -78,7 +83,10 @@ impl Breaker {
             other => (other, Reason::Recovered),
         };
         match core::record(self.cells(), limits(&settings), ticket, signal, now) {
-            Recorded::Counted(change) => self.report(change, reason),
+            Recorded::Counted(change) => {
+                let is_by_peer = change.is_some_and(|change| change.was_armed);
+                self.report(change, if is_by_peer { Reason::Peer } else { reason });
+            }
             Recorded::Stale => self.attempts.recorded(BreakerRecord::Stale),
         }
         if ticket.is_probe() && !ticket.is_lent() {

@@ -74,7 +74,7 @@ impl BreakerSeries {
 
 impl Breaker {
     /// Returns whether the breaker is open and its open period is over, so that the next call probes, if there is one.
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.state() == State::Open && !self.rejects_after(Duration::ZERO)
     }
 

@@ -32,8 +32,12 @@ pub struct BreakerSnapshot {
     pub state: BreakerState,
     /// The remaining time of the open period, or of the lease of the running probes.
     pub remaining: Option<Duration>,
-    /// The number of consecutive failures, while the breaker is closed.
+    /// The number of consecutive failures, while the breaker is closed. The count starts again when the breaker of
+    /// another replica opens.
     pub consecutive_failures: u32,
+    /// Whether the next failure opens the breaker, because that of another replica has opened. The next success ends
+    /// this. `false` unless the breaker is closed and `distributed`.
+    pub armed: bool,
     /// The number of failures since the last success, in any state and with any settings.
     pub failures_in_a_row: u32,
     /// Whether this is the breaker of a partition key.
@@ -78,6 +82,7 @@ impl Breaker {
             state,
             remaining: self.remaining(),
             consecutive_failures: if state == State::Closed { count } else { 0 },
+            armed: state == State::Closed && core::is_armed(self.cells()),
             failures_in_a_row: self.failures_in_a_row.load(Ordering::Relaxed),
             of_key: false,
             window: self.window(),

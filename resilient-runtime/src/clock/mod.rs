@@ -14,6 +14,8 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, Sleep};
 
+#[cfg(all(feature = "rate-limit", feature = "replicas"))]
+pub(crate) use moment::AtomicMoment;
 pub(crate) use moment::{CAN_BE_PAUSED, Length, Moment};
 
 /// The minimum delay of a timer that counts as a stall of the process.

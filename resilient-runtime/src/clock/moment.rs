@@ -1,5 +1,7 @@
 //! Points in time, stored as one number so that they are cheap to compare.
 
+#[cfg(all(feature = "rate-limit", feature = "replicas"))]
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -72,6 +74,26 @@ impl Moment {
     /// Returns whole seconds since the origin.
     pub(crate) const fn seconds(self) -> u64 {
         self.0 / 1_000_000_000
+    }
+}
+
+/// A point in time that threads share.
+#[cfg(all(feature = "rate-limit", feature = "replicas"))]
+#[derive(Debug)]
+pub(crate) struct AtomicMoment(AtomicU64);
+
+#[cfg(all(feature = "rate-limit", feature = "replicas"))]
+impl AtomicMoment {
+    pub(crate) const fn new(moment: Moment) -> Self {
+        Self(AtomicU64::new(moment.0))
+    }
+
+    pub(crate) fn get(&self) -> Moment {
+        Moment(self.0.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set(&self, moment: Moment) {
+        self.0.store(moment.0, Ordering::Relaxed);
     }
 }
 

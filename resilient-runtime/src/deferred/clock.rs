@@ -148,15 +148,19 @@ impl StoreClock {
     /// Agrees with the other processes on the time. Call it before anything is stored or claimed. Does nothing once it has
     /// succeeded.
     pub(crate) async fn agree(&self, store: &dyn DeferredStore) -> Result<(), StoreError> {
+        // Not `own`, because the system's clock may have been set since it began.
+        self.agree_at(store, WallClock::new().now()).await
+    }
+
+    async fn agree_at(&self, store: &dyn DeferredStore, now: Timestamp) -> Result<(), StoreError> {
         let Some(run) = self.run.as_deref().filter(|_| self.agreed.get().is_none()) else { return Ok(()) };
         #[cfg(any(target_os = "linux", target_os = "android"))]
         {
-            let own = self.own.now().before(since_boot());
-            let started = store.start_of_machine(run, own).await?;
+            let started = store.start_of_machine(run, now.before(since_boot())).await?;
             let _ = self.agreed.set(WallClock::of(started, Monotonic::SinceBoot(Duration::ZERO)));
         }
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
-        let _ = (run, store);
+        let _ = (run, store, now);
         Ok(())
     }
 }
@@ -208,14 +212,25 @@ mod tests {
         let (first, ahead) = (start(1_796_000_000_000), start(1_796_000_000_000 + 86_400_000));
         assert!(ahead.now().since(first.now()) > day / 2);
         for clock in [&first, &ahead, &first] {
-            clock.agree(&store).await.expect("the store works");
+            clock.agree_at(&store, clock.own.now()).await.expect("the store works");
         }
         let (one, other) = (first.now(), ahead.now());
         assert!(other.since(one) < Duration::from_secs(60) && one.since(other) < Duration::from_secs(60));
         // After a start of the machine, its clock decides.
         let later = StoreClock { run: Some("another run".to_owned()), ..start(1_797_000_000_000) };
-        later.agree(&store).await.expect("the store works");
+        later.agree_at(&store, later.own.now()).await.expect("the store works");
         assert!(later.now().since(first.now()) > 10 * day);
+    }
+
+    #[cfg(all(feature = "testing", any(target_os = "linux", target_os = "android")))]
+    #[tokio::test]
+    async fn a_clock_that_was_set_after_the_process_began_counts_as_it_is_when_the_processes_agree() {
+        use crate::testing::deferred::MemoryStore;
+
+        let (own, run) = (WallClock::starting_at(Timestamp::from_millis(5)), Some("a run".to_owned()));
+        let clock = StoreClock { own, run, agreed: OnceLock::new() };
+        clock.agree(&MemoryStore::default()).await.expect("the store works");
+        assert!(WallClock::new().now().since(clock.now()) < Duration::from_secs(60));
     }
 
     #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -198,7 +198,8 @@ impl fmt::Debug for Entry {
 /// The part of an entry that only stores and transitions need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Control {
-    /// The number of claims so far; the fencing token of the latest one.
+    /// The fencing token of the latest claim, higher than that of the one before; 0 before the first. A store may let
+    /// it grow by more than one, so that a token which a restored backup does not know is not given to another claim.
     pub fence: u64,
     /// The length of the latest lease.
     pub lease: Duration,
@@ -215,6 +216,6 @@ pub struct Control {
 pub struct ClaimToken {
     /// The entry.
     pub receipt: Receipt,
-    /// The fencing token: the number of the claim.
+    /// The fencing token, which grows with each claim.
     pub fence: u64,
 }

@@ -136,6 +136,14 @@ pub trait DeferredStore: Send + Sync + fmt::Debug + 'static {
     /// # Errors
     /// The error that [`put`](Self::put) would return.
     fn check(&self) -> StoreFuture<'_, ()>;
+
+    /// Returns whether all replicas of the server, on all machines, use the same data. Default `false`.
+    ///
+    /// If so, the health check `deferred` is not critical: while the data cannot be reached, no replica accepts writes, and
+    /// a load balancer must not take all of them out.
+    fn is_shared(&self) -> bool {
+        false
+    }
 }
 
 /// The result of [`DeferredStore::put`].

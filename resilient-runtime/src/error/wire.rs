@@ -270,6 +270,7 @@ impl Classify for WireError {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl ToolError for WireError {
     fn code(&self) -> Cow<'static, str> {
         self.code.clone().into()

@@ -73,6 +73,13 @@ impl Collector for Statistics {
         connections(&mut to, registry)?;
         #[cfg(feature = "deferred")]
         deferred(&mut to, registry)?;
+        #[cfg(feature = "replicas")]
+        {
+            let counts = series::distributed_degraded(registry);
+            let counts = counts.map(|(part, count)| (vec![("part", part)], Sample::Count(count)));
+            let (name, help) = (names::DISTRIBUTED_DEGRADED.name, series::DISTRIBUTED_DEGRADED);
+            family(&mut to, name, help, MetricType::Counter, counts)?;
+        }
         #[cfg(feature = "http")]
         {
             let refused = registry.admin_refusals.read();

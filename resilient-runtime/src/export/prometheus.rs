@@ -34,6 +34,7 @@
 //! | `resilient_deferred_entries` | `state`; `resilient_deferred_oldest_seconds`, without labels, is the age of the oldest entry that waits or runs |
 //! | `resilient_deferred_interrupted_tries` | none; tries of these entries whose process died or hung |
 //! | `resilient_deferred_counted_seconds` | none; the age of the last count of the store, which the three above show |
+//! | `resilient_distributed_degraded_total` | `part`: `rate_limit`, `breaker`; how often this replica did without the state that all replicas share, once there is one ([`replicas`](crate::Resilience::shared)) |
 //! | `resilient_admin_refused_total` | `reason`; requests that the routes for operators refused, once there are such routes |
 //! | `resilient_memory_limit_bytes` | none; the limit of the control groups of this process, or the memory of the machine, on Linux |
 //! | `resilient_alerts_lost_total` | `sink`; changes of alerts that did not reach a sink, once the process evaluates [`alerts`](crate::alerts) |

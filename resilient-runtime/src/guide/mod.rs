@@ -16,6 +16,7 @@
 //! | [`alerting`] | alerts in the process and with Prometheus, trends of errors, objectives and how to measure them |
 //! | [`operating`] | switches, levels, new settings without a restart, services and containers, a production checklist |
 //! | [`pools`] | connection pools behind tools: sizes, timeouts, a health check |
+//! | `guide::replicas` of the crate `resilient-redis` | several replicas of a server: one limit, news of breakers, deferred writes, sessions |
 //! | `guide::clients` of the crate `resilient-client` | the other side: clients and proxies that survive their servers |
 //! | [`testing`](mod@testing) | tests of your policies with a paused clock and injected faults |
 //! | [`performance`] | what a guarded call costs, and how to measure it |

@@ -21,12 +21,14 @@ pub(super) type DeferredCheck = Arc<OnceLock<Arc<HealthCheck>>>;
 pub(super) fn check(registry: &Registry, check: &DeferredCheck) -> Option<Arc<HealthCheck>> {
     let deferral = registry.deferral()?;
     let check = check.get_or_init(|| {
+        let is_shared = deferral.store.is_shared();
         let look = move || {
             let deferral = Arc::clone(&deferral);
             async move { look(&deferral).await.unwrap_or_else(|error| unusable(&deferral, &error)) }
         };
-        // Another replica has another store, and could accept what this one cannot.
-        Arc::new(HealthCheck::new(NAME, look).critical())
+        let check = HealthCheck::new(NAME, look);
+        // A replica with another store could accept what this one cannot.
+        Arc::new(if is_shared { check } else { check.critical() })
     });
     Some(Arc::clone(check))
 }

@@ -29,9 +29,10 @@
 //!   ready-made tools for operators do not count. If no report was made for longer than five minutes, the rate is
 //!   measured since the last report before that, or since the start: see [`Health::watch`]. It is not critical, because
 //!   a dependency that is down is down for every replica: see [`Health::critical_error_rate`];
-//! * `deferred`, which is critical, present if [`Resilience::start`](crate::Resilience::start) has set a store of deferred
-//!   writes: fails if the store cannot accept a write, because another replica could. Warns if there are dead letters of
-//!   tools with `on_exhausted = notify`;
+//! * `deferred`, present if [`Resilience::start`](crate::Resilience::start) has set a store of deferred writes: fails if
+//!   the store cannot accept a write. It is critical, because another replica could accept it, unless all replicas
+//!   [share](crate::deferred::DeferredStore::is_shared) the store. Warns if there are dead letters of tools with
+//!   `on_exhausted = notify`;
 //! * `memory`, which is critical: warns from 80 % and fails from 95 % of the process's memory limit. Present only if a
 //!   control group sets a limit;
 //! * `cpu`: warns from 90 % and fails from 95 % of the CPU time that the process may use: the quota of its control

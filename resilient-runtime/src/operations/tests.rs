@@ -56,10 +56,12 @@ fn rules_and_dashboard_name_only_series_that_are_exported() {
         assert!(named.len() > 10 && unknown.is_empty(), "{unknown:?}");
     }
     // Each series that is exported is shown, except for the results of caches that are read first, the alerts of the
-    // process, which are for servers without a dashboard, and connections, which only clients and proxies have.
+    // process, which are for servers without a dashboard, connections, which only clients and proxies have, and what
+    // replicas share.
     let hidden = [
         "resilient_cache_total",
         "resilient_alerts_lost_total",
+        "resilient_distributed_degraded_total",
         "process_virtual_memory_bytes",
         "resilient_connection_up",
         "resilient_connection_restarts_total",

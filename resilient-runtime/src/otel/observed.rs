@@ -54,6 +54,14 @@ const GAUGES: [(&str, &str, Read); 3] = [
     }),
 ];
 
+#[cfg(feature = "replicas")]
+const DISTRIBUTED_DEGRADED: (&str, &str, Read) =
+    (names::DISTRIBUTED_DEGRADED.name, series::DISTRIBUTED_DEGRADED, |show| {
+        for (part, count) in series::distributed_degraded(Registry::global()) {
+            show(vec![("part", part)], count);
+        }
+    });
+
 #[cfg(feature = "http")]
 const ADMIN_REFUSED: (&str, &str, Read) = (names::ADMIN_REFUSED.name, series::ADMIN_REFUSED, |show| {
     for (reason, count) in Registry::global().admin_refusals.read() {
@@ -151,6 +159,8 @@ pub(super) fn install(meter: &Meter) {
     let counters = counters.chain([ADMIN_REFUSED]);
     #[cfg(feature = "alerts")]
     let counters = counters.chain([ALERTS_LOST]);
+    #[cfg(feature = "replicas")]
+    let counters = counters.chain([DISTRIBUTED_DEGRADED]);
     for (name, help, read) in counters {
         meter.u64_observable_counter(name).with_description(help).with_callback(observe(read)).build();
     }

@@ -13,6 +13,7 @@
 //! - The **cache** serves a fresh answer, or the answer of a call with the same key that is under way, in place of
 //!   everything below it.
 //! - The **rate limit** counts calls, not attempts: it is checked once, before everything else, and never waits.
+//!   One that replicas share waits at most 50 ms for the shared state; an open breaker rejects the call first.
 //! - The **timeout** covers queueing, all attempts and the backoff between them.
 //! - Each **attempt** needs its own permit of the breaker, which records its result, and runs no longer than its own
 //!   limit or the rest of the timeout. A body that is ready at its first poll needs no timer.

@@ -12,24 +12,24 @@ use super::limiter::{Limiter, Rated, Store};
 use super::{RateLimit, overloaded};
 use crate::error::{LimitKind, ResilienceError};
 
-/// The rate limits of one policy: one for calls without a key, and one per key.
-pub(crate) struct RateLimits {
+/// The rate limits of one policy in this process: one for calls without a key, and one per key.
+pub(super) struct LocalLimits {
     plain: RateLimit,
     original: RateLimitSettings,
     by_key: Limiter<u128, Bounded>,
 }
 
-impl RateLimits {
-    pub(crate) fn new(settings: RateLimitSettings) -> Self {
+impl LocalLimits {
+    pub(super) fn new(settings: RateLimitSettings) -> Self {
         Self { plain: RateLimit::with(settings), original: settings, by_key: Limiter::new() }
     }
 
-    pub(crate) fn settings(&self) -> RateLimitSettings {
+    pub(super) fn settings(&self) -> RateLimitSettings {
         self.plain.settings()
     }
 
     /// Takes a permit for one call with this key.
-    pub(crate) fn check(&self, key: Option<u128>) -> Result<(), ResilienceError> {
+    pub(super) fn check(&self, key: Option<u128>) -> Result<(), ResilienceError> {
         let Some(key) = key else { return self.plain.check() };
         self.by_key.with(self.original, |Rated { limiter, store, .. }| {
             if store.is_full() {
@@ -44,7 +44,7 @@ impl RateLimits {
 
     /// Replaces the rate and the burst of each limit.
     #[cfg(feature = "config")]
-    pub(crate) fn adjust(&self, settings: RateLimitSettings) {
+    pub(super) fn adjust(&self, settings: RateLimitSettings) {
         self.plain.adjust(settings);
         self.by_key.adjust(settings);
     }
@@ -156,8 +156,8 @@ mod tests {
 
     const MOST: usize = 1_024;
 
-    fn limits() -> RateLimits {
-        RateLimits::new(RateLimitSettings::new(1, Duration::from_secs(1)))
+    fn limits() -> LocalLimits {
+        LocalLimits::new(RateLimitSettings::new(1, Duration::from_secs(1)))
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,10 +1,16 @@
-//! Rate limits: a number of calls per period, with bursts. They never wait.
+//! Rate limits: a number of calls per period, with bursts. They never wait, except for the answer of the state that
+//! replicas share.
 //!
 //! The algorithm is governor's GCRA, with one number per limit: the theoretical arrival time. It runs on the clock that
 //! the rest of a call uses, which tests can pause.
 
+#[cfg(feature = "replicas")]
+mod distributed;
 mod keyed;
 mod limiter;
+mod limits;
+#[cfg(feature = "replicas")]
+mod rejections;
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -17,8 +23,10 @@ use governor::state::NotKeyed;
 use resilient_policy::RateLimitSettings;
 use tokio::time::Instant;
 
-pub(crate) use keyed::RateLimits;
+#[cfg(feature = "replicas")]
+pub(crate) use distributed::{LimitResponse, PendingPermit};
 use limiter::{Limiter, Single};
+pub(crate) use limits::RateLimits;
 
 use crate::clock;
 use crate::error::{LimitKind, ResilienceError};
@@ -128,8 +136,11 @@ fn quota(settings: RateLimitSettings) -> Quota {
 }
 
 fn overloaded(limit: LimitKind, until: &Until) -> ResilienceError {
-    let retry_after = Some(until.wait_time_from(TokioClock.now()));
-    ResilienceError::Overloaded { limit, retry_after, level: None, since_unix_s: None }
+    rejected(limit, until.wait_time_from(TokioClock.now()))
+}
+
+const fn rejected(limit: LimitKind, retry_after: Duration) -> ResilienceError {
+    ResilienceError::Overloaded { limit, retry_after: Some(retry_after), level: None, since_unix_s: None }
 }
 
 #[cfg(test)]

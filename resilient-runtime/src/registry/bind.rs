@@ -148,6 +148,8 @@ impl Registry {
             let _ = statistics.own_attempts();
         }
         self.describe(site, &policy, breaker.clone(), own.clone());
+        #[cfg(feature = "replicas")]
+        self.check_shared_state(site, &policy);
         let cold = ColdFields {
             recent: self.recent(),
             keyed_breakers: policy.breaker.map(|wanted| self.keyed_breakers(wanted)),
@@ -218,6 +220,10 @@ impl Registry {
             breaker.declare(wanted.settings.unwrap_or(settings));
         }
         self.one_of_a_name(wanted.name);
+        #[cfg(feature = "replicas")]
+        if wanted.distributed {
+            self.distribute(&breaker);
+        }
         BreakerHandle::named(breaker)
     }
 
@@ -261,9 +267,16 @@ impl Registry {
     /// Returns the rate limits of that name, or the function's own if the policy does not share them.
     #[cfg(feature = "rate-limit")]
     fn rate_limits(&self, wanted: RateLimitUse, site: &Site, own: &OwnLimits) -> Arc<RateLimits> {
-        let fresh = || Arc::new(RateLimits::new(wanted.settings));
-        let Some(name) = wanted.name else { return own.rate_limits.clone().unwrap_or_else(fresh) };
-        let compiled = site.policy().rate_limit.map(|compiled| Settings::RateLimit(compiled.settings));
+        let local = || Arc::new(RateLimits::new(wanted.settings));
+        let Some(name) = wanted.name else { return own.rate_limits.clone().unwrap_or_else(local) };
+        #[cfg(feature = "replicas")]
+        let fresh = || {
+            let shared = || Arc::new(RateLimits::distributed(name, wanted.settings, &self.replicas));
+            if wanted.distributed { shared() } else { local() }
+        };
+        #[cfg(not(feature = "replicas"))]
+        let fresh = local;
+        let compiled = site.policy().rate_limit.map(Settings::from);
         let agrees = compiled.is_none_or(|compiled| self.declare("rate limit", name, compiled, site));
         let found = Arc::clone(self.lock().rate_limits.entry(name).or_insert_with(fresh));
         if agrees && found.settings() != wanted.settings {

@@ -31,7 +31,7 @@ pub(super) struct Diagnostics {
 
 impl Diagnostics {
     /// Records a message. Returns whether it is new and there is room for it.
-    fn record(&mut self, line: &str) -> bool {
+    pub(super) fn record(&mut self, line: &str) -> bool {
         let is_new = self.known.len() < MOST && self.known.insert(line.to_owned());
         if is_new && !self.is_reported {
             self.unlogged.push(line.to_owned());

@@ -5,6 +5,8 @@ mod callers;
 mod connected;
 mod declared;
 mod diagnostics;
+#[cfg(feature = "replicas")]
+mod distributed;
 mod errors;
 #[cfg(feature = "testing")]
 mod injection;
@@ -27,6 +29,8 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 pub(crate) use declared::rules;
+#[cfg(feature = "replicas")]
+pub(crate) use distributed::unshared_parts;
 #[cfg(feature = "testing")]
 pub(crate) use injection::{ErrorFactory, FaultAction, Inject, Injection};
 pub use instrumented::Instrumented;
@@ -55,6 +59,8 @@ use crate::gate::Gate;
 use crate::outcomes::CheckStatus;
 #[cfg(feature = "rate-limit")]
 use crate::rate_limit::RateLimits;
+#[cfg(feature = "replicas")]
+use crate::replicas::Replicas;
 #[cfg(feature = "config")]
 use crate::settings::{EffectivePolicy, Overrides, Source};
 use crate::site::Location;
@@ -105,6 +111,14 @@ pub struct Registry {
     /// Where its tools defer their writes to.
     #[cfg(feature = "deferred")]
     deferral: OnceLock<Arc<Deferral>>,
+    /// What it shares with other replicas. Unset until [`start`](crate::Resilience::start).
+    #[cfg(feature = "replicas")]
+    pub(crate) replicas: Arc<OnceLock<Arc<Replicas>>>,
+    #[cfg(feature = "replicas")]
+    distributed: distributed::DistributedBreakers,
+    /// Whether a start has found that there are other replicas and no shared state.
+    #[cfg(feature = "replicas")]
+    is_unshared: std::sync::atomic::AtomicBool,
     /// Durations of calls of tools that do not exist.
     unknown_tools: Histogram,
     /// The settings of the operator.

@@ -10,6 +10,8 @@ use super::bind::differs_from_others;
 use super::declared::Settings;
 use super::policies::Described;
 use super::settings::{GateReload, is_static};
+#[cfg(feature = "replicas")]
+use super::unshared_parts;
 use super::{EffectivePolicy, Registry};
 use crate::Breaker;
 use crate::gate::Changed;
@@ -106,6 +108,8 @@ impl Registry {
         };
         let functions: Vec<_> = functions.into_iter().map(plan).collect();
         self.check_shared(&functions, &mut others);
+        #[cfg(feature = "replicas")]
+        self.check_newly_distributed(&functions, &mut others);
         Names::of(known, self.breaker_names()).check(known, overrides, &mut problems);
         let _ = self.check_gate(overrides, known, &mut problems);
         if problems.is_empty() && others.is_empty() {
@@ -141,10 +145,10 @@ impl Registry {
                 ))
             });
             #[cfg(feature = "rate-limit")]
-            let rate_limit = policy.rate_limit.zip(compiled.rate_limit).and_then(|(wanted, compiled)| {
-                let [compiled, wanted_settings] = [compiled.settings, wanted.settings].map(Settings::RateLimit);
-                Some(("rate limit", wanted.name?, compiled, wanted_settings))
-            });
+            let rate_limit = policy
+                .rate_limit
+                .zip(compiled.rate_limit)
+                .and_then(|(wanted, compiled)| Some(("rate limit", wanted.name?, compiled.into(), wanted.into())));
             #[cfg(not(feature = "rate-limit"))]
             let rate_limit = None;
             for (what, name, compiled, wanted) in bulkhead.into_iter().chain(rate_limit) {
@@ -152,6 +156,19 @@ impl Registry {
                     others.push(differs_from_others(what, name, &function.site));
                 }
             }
+        }
+    }
+
+    /// Reports functions that would begin to share something with other replicas, if there is no shared state.
+    #[cfg(feature = "replicas")]
+    fn check_newly_distributed(&self, functions: &[Planned], others: &mut Vec<String>) {
+        if !self.lacks_shared_state() {
+            return;
+        }
+        for Planned { function: Described { site, policy: before, .. }, policy, .. } in functions {
+            // What was there before was logged when the function was bound.
+            let known = unshared_parts(site, before);
+            others.extend(unshared_parts(site, policy).into_iter().filter(|line| !known.contains(line)));
         }
     }
 
@@ -212,7 +229,7 @@ impl Registry {
         }
         #[cfg(feature = "rate-limit")]
         if let Some(wanted) = policy.rate_limit
-            && agrees("rate limit", wanted.name, site.policy().rate_limit.map(|it| Settings::RateLimit(it.settings)))
+            && agrees("rate limit", wanted.name, site.policy().rate_limit.map(Settings::from))
             && let Some(rate_limits) = wanted.name.and_then(|name| self.lock().rate_limits.get(name).cloned())
             && rate_limits.settings() != wanted.settings
         {

@@ -91,6 +91,8 @@ series! {
     ADMIN_REFUSED = counter "resilient_admin_refused";
     #[cfg(feature = "alerts")]
     ALERTS_LOST = counter "resilient_alerts_lost";
+    #[cfg(feature = "replicas")]
+    DISTRIBUTED_DEGRADED = counter "resilient_distributed_degraded";
     DEFERRED = counter "resilient_deferred";
     DEFERRED_ENTRIES = gauge "resilient_deferred_entries";
     DEFERRED_INTERRUPTED_TRIES = gauge "resilient_deferred_interrupted_tries";

@@ -18,4 +18,4 @@ pub(crate) use overrides::{EffectivePolicy, Overrides};
 pub(crate) use source::{Content, Source, parse, read};
 #[cfg(feature = "alerts")]
 pub(crate) use variables::{ALERT_WEBHOOK, ALERT_WEBHOOK_TOKEN_FILE, ALERTMANAGER_URL};
-pub(crate) use variables::{AlertVariables, Variables};
+pub(crate) use variables::{AlertVariables, ReplicaVariables, Variables};

@@ -1,6 +1,7 @@
 //! Environment variables that override compiled settings, such as `RESILIENT__TOOL__LIST_SCENARIOS__TIMEOUT=5s`.
 
 use std::ffi::{OsStr, OsString};
+use std::num::NonZeroU32;
 
 use resilient_policy::{FileProblem, GateTables, Located, SourceLocation as Place, nearest, parse_flag};
 
@@ -22,8 +23,12 @@ pub(crate) const ALERT_WEBHOOK: &str = "RESILIENT_ALERT_WEBHOOK";
 const ALERT_WEBHOOK_TOKEN: &str = "RESILIENT_ALERT_WEBHOOK_TOKEN";
 pub(crate) const ALERT_WEBHOOK_TOKEN_FILE: &str = "RESILIENT_ALERT_WEBHOOK_TOKEN_FILE";
 pub(crate) const ALERTMANAGER_URL: &str = "RESILIENT_ALERTMANAGER_URL";
+/// The variables with the Redis that replicas share, and with their number.
+const REDIS_URL: &str = "RESILIENT_REDIS_URL";
+const REDIS_PREFIX: &str = "RESILIENT_REDIS_PREFIX";
+const REPLICAS: &str = "RESILIENT_REPLICAS";
 /// The variables that set one thing alone, without `RESILIENT_`.
-const ALONE: [&str; 8] = [
+const ALONE: [&str; 11] = [
     "CONFIG",
     "DISABLED",
     "READ_ONLY",
@@ -32,6 +37,9 @@ const ALONE: [&str; 8] = [
     "ALERT_WEBHOOK_TOKEN",
     "ALERT_WEBHOOK_TOKEN_FILE",
     "ALERTMANAGER_URL",
+    "REDIS_URL",
+    "REDIS_PREFIX",
+    "REPLICAS",
 ];
 
 /// The relevant variables of an environment.
@@ -47,6 +55,8 @@ pub(crate) struct Variables {
     pub(crate) admin_token: Option<TokenSetting>,
     /// The endpoints of alerts.
     pub(crate) alerts: AlertVariables,
+    /// What replicas share.
+    pub(crate) replicas: ReplicaVariables,
     /// Variables that are ignored, each with the name that was probably meant.
     pub(crate) unread: Vec<(String, String)>,
 }
@@ -58,6 +68,49 @@ pub(crate) struct AlertVariables {
     pub(crate) webhook_token: Option<String>,
     pub(crate) webhook_token_file: Option<String>,
     pub(crate) alertmanager: Option<String>,
+}
+
+/// The variables of replicas. An empty value counts as unset.
+#[derive(Default)]
+pub(crate) struct ReplicaVariables {
+    pub(crate) redis_url: Option<String>,
+    pub(crate) redis_prefix: Option<String>,
+    pub(crate) count: Option<NonZeroU32>,
+}
+
+impl ReplicaVariables {
+    /// Warns that limits and breakers do not use the URL, because there is no shared state.
+    #[cfg(feature = "replicas")]
+    pub(crate) fn warn_unused(&self) {
+        if self.redis_url.is_some() {
+            tracing::warn!(
+                event = "config.warning",
+                variable = REDIS_URL,
+                "no shared state is set, so limits and breakers are local; call `redis_from_env()` of \
+                 `resilient-redis` if replicas share them"
+            );
+        }
+    }
+
+    /// Warns that they have no effect in this program.
+    #[cfg(not(feature = "replicas"))]
+    pub(crate) fn warn(&self) {
+        let Self { redis_url, redis_prefix: _, count: _ } = self;
+        if redis_url.is_some() {
+            tracing::warn!(
+                event = "config.warning",
+                variable = REDIS_URL,
+                "this program is built without `resilient-redis`, so it shares nothing with other replicas"
+            );
+        }
+    }
+}
+
+impl std::fmt::Debug for ReplicaVariables {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The URL may contain a password.
+        f.debug_struct("ReplicaVariables").field("count", &self.count).finish_non_exhaustive()
+    }
 }
 
 impl AlertVariables {
@@ -127,6 +180,13 @@ impl Variables {
                 ALERT_WEBHOOK => read.alerts.webhook = is_set(value),
                 ALERT_WEBHOOK_TOKEN => read.alerts.webhook_token = is_set(value),
                 ALERT_WEBHOOK_TOKEN_FILE => read.alerts.webhook_token_file = is_set(value),
+                REDIS_URL => read.replicas.redis_url = is_set(value),
+                REDIS_PREFIX => read.replicas.redis_prefix = is_set(value),
+                REPLICAS => match is_set(value).map(|value| value.trim().parse()) {
+                    Some(Ok(count)) => read.replicas.count = Some(count),
+                    Some(Err(_)) => problem("expected the number of replicas, at least 1".into()),
+                    None => {}
+                },
                 ALERTMANAGER_URL => read.alerts.alertmanager = is_set(value),
                 _ => read.one_setting(&name, value, problems),
             }

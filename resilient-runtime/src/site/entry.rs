@@ -94,7 +94,7 @@ impl Entry<'_> {
     /// Uses a separate rate limit for these values, like [`breaker_key`](Self::breaker_key) for breakers.
     #[must_use]
     pub fn rate_limit_key(mut self, values: impl FnOnce(&mut Collected)) -> Self {
-        self.keys().rate_limit = Collected::hash(values);
+        self.keys().rate_limit = Collected::hash_for_replicas(values);
         self
     }
 

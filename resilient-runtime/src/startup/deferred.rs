@@ -5,9 +5,7 @@ use std::sync::Arc;
 use resilient_policy::Source;
 use tokio::runtime::Handle as Runtime;
 
-use super::Handle;
-#[cfg(feature = "testing")]
-use super::Resilience;
+use super::{Handle, Resilience};
 use crate::deferred::{Deferral, DeferredStore, StoreClock, WallClock};
 use crate::mcp::{Server, ServerFactory, Worker};
 use crate::registry::Registry;
@@ -22,6 +20,63 @@ pub(super) struct Deferring {
     pub(super) store: Arc<dyn DeferredStore>,
     pub(super) server: ServerFactory,
     pub(super) clock: Option<WallClock>,
+}
+
+impl Resilience {
+    /// Sets the store of deferred writes, which tools with `fallback = deferred` need, and the server that delivers them.
+    ///
+    /// [`start`](Self::start) calls `server` once and serves its value in memory, without a client: a delivery passes
+    /// `authorize`, the switches, the limits and the breaker like any call, but no fallback. The server must have a name,
+    /// because the store keeps the writes of each server by its name: write `#[tool_handler(name = "orders")]` instead of
+    /// `#[tool_router(server_handler)]`, which cannot set one. The routers of all tools that defer writes have to be
+    /// added with [`tools`](Self::tools): the calls of other tools are not accepted, because nothing would deliver them.
+    /// Call [`start`](Self::start) in a Tokio runtime.
+    ///
+    /// The worker runs until the runtime ends, or until [`Handle::shutdown`], which also waits for the deliveries that
+    /// run. It delivers at most 4 writes at a time for each breaker, and one while the breaker is half-open.
+    ///
+    /// ```
+    /// use resilient_runtime::deferred::DeferredStore;
+    /// use resilient_runtime::startup::{Handle, InvalidSettings};
+    /// use resilient_runtime::{Resilience, ResilienceError, resilient};
+    /// use rmcp::handler::server::wrapper::Parameters;
+    /// use rmcp::{ServerHandler, schemars, tool, tool_handler, tool_router};
+    ///
+    /// #[derive(serde::Deserialize, schemars::JsonSchema)]
+    /// struct Cancel {
+    ///     order_id: u64,
+    /// }
+    ///
+    /// #[derive(Clone)]
+    /// struct Orders;
+    ///
+    /// #[resilient]
+    /// #[tool_router]
+    /// impl Orders {
+    ///     /// Cancels an order.
+    ///     #[resilient(fallback = deferred)]
+    ///     #[tool(annotations(idempotent_hint = true))]
+    ///     async fn cancel(&self, Parameters(cancel): Parameters<Cancel>) -> Result<String, ResilienceError> {
+    ///         Ok(format!("cancelled {}", cancel.order_id))
+    ///     }
+    /// }
+    ///
+    /// #[resilient]
+    /// #[tool_handler(name = "orders")]
+    /// impl ServerHandler for Orders {}
+    ///
+    /// fn start(store: impl DeferredStore, server: Orders) -> Result<Handle, InvalidSettings> {
+    ///     Resilience::from_env().tools(Orders::tool_router).deferred(store, move || server.clone()).start()
+    /// }
+    /// ```
+    pub fn deferred<S>(mut self, store: impl DeferredStore, server: impl Fn() -> S + Send + Sync + 'static) -> Self
+    where
+        S: rmcp::Service<rmcp::RoleServer>,
+    {
+        let server = ServerFactory::new(server);
+        self.deferring = Some(Deferring { store: Arc::new(store), server, clock: None });
+        self
+    }
 }
 
 #[cfg(feature = "testing")]

@@ -89,7 +89,7 @@ impl Handle {
         reload(self.registry(), None)
     }
 
-    fn registry(&self) -> &Registry {
+    pub(super) fn registry(&self) -> &Registry {
         self.registry.as_deref().unwrap_or_else(|| Registry::global())
     }
 

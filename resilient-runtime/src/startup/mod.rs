@@ -6,8 +6,12 @@ mod alerts;
 mod deferred;
 mod found_later;
 mod handle;
+#[cfg(feature = "replicas")]
+mod hints;
 mod level;
 mod reload;
+#[cfg(feature = "replicas")]
+mod replicas;
 mod report;
 
 use std::ffi::OsString;
@@ -28,7 +32,9 @@ use crate::binding::BindingRef;
 use crate::guard::Guard;
 use crate::health::Health;
 use crate::registry::Registry;
-use crate::settings::{AlertVariables, Content, DeclaredNames, Names, Overrides, Source, Variables, parse, read};
+use crate::settings::{
+    AlertVariables, Content, DeclaredNames, Names, Overrides, ReplicaVariables, Source, Variables, parse, read,
+};
 
 /// The settings of a server at start-up, read from the environment.
 ///
@@ -48,6 +54,9 @@ use crate::settings::{AlertVariables, Content, DeclaredNames, Names, Overrides, 
 /// | `RESILIENT_ALERT_WEBHOOK` | the URL of a webhook that alerts are sent to (feature `alerts`), besides those of [`alerts`](Self::alerts) |
 /// | `RESILIENT_ALERT_WEBHOOK_TOKEN`, `RESILIENT_ALERT_WEBHOOK_TOKEN_FILE` | the bearer token of this webhook, or the file that contains it |
 /// | `RESILIENT_ALERTMANAGER_URL` | the URL of an Alertmanager that alerts are sent to, such as `http://127.0.0.1:9093` |
+/// | `RESILIENT_REDIS_URL` | the URL of the Redis that all replicas share, for the crate `resilient-redis` |
+/// | `RESILIENT_REDIS_PREFIX` | the beginning of all keys in this Redis; default `resilient` |
+/// | `RESILIENT_REPLICAS` | the number of replicas: without Redis, each allows its share of a limit with `distributed`; `1` if nothing is shared |
 /// | `RESILIENT_CONFIG` | the path of a file in the format of `resilient.toml` |
 /// | `RESILIENT_DISABLED` | `true` disables everything that rejects, retries or cuts off calls; context, statistics, panic barrier, cancellation and fallbacks stay |
 ///
@@ -97,6 +106,10 @@ pub struct Resilience {
     #[cfg(feature = "alerts")]
     alerts: Option<crate::alerts::Alerts>,
     alert_variables: AlertVariables,
+    /// What the replicas of the server share.
+    #[cfg(feature = "replicas")]
+    shared: Option<Arc<dyn crate::replicas::SharedState>>,
+    replica_variables: ReplicaVariables,
     /// The token that the routes for operators require.
     #[cfg(feature = "http")]
     admin_token: Option<TokenSetting>,
@@ -117,6 +130,7 @@ impl Resilience {
         let mut variables = Variables::read(variables, &mut problems);
         let unread = std::mem::take(&mut variables.unread);
         let alert_variables = std::mem::take(&mut variables.alerts);
+        let replica_variables = std::mem::take(&mut variables.replicas);
         let file = variables.config.take().map(|path| {
             let content = read(&path);
             (path, content)
@@ -138,6 +152,9 @@ impl Resilience {
             #[cfg(feature = "alerts")]
             alerts: None,
             alert_variables,
+            #[cfg(feature = "replicas")]
+            shared: None,
+            replica_variables,
         }
     }
 
@@ -185,66 +202,6 @@ impl Resilience {
         self
     }
 
-    /// Sets the store of deferred writes, which tools with `fallback = deferred` need, and the server that delivers them.
-    ///
-    /// [`start`](Self::start) calls `server` once and serves its value in memory, without a client: a delivery passes
-    /// `authorize`, the switches, the limits and the breaker like any call, but no fallback. The server must have a name,
-    /// because the store keeps the writes of each server by its name: write `#[tool_handler(name = "orders")]` instead of
-    /// `#[tool_router(server_handler)]`, which cannot set one. The routers of all tools that defer writes have to be
-    /// added with [`tools`](Self::tools): the calls of other tools are not accepted, because nothing would deliver them.
-    /// Call [`start`](Self::start) in a Tokio runtime.
-    ///
-    /// The worker runs until the runtime ends, or until [`Handle::shutdown`], which also waits for the deliveries that
-    /// run. It delivers at most 4 writes at a time for each breaker, and one while the breaker is half-open.
-    ///
-    /// ```
-    /// use resilient_runtime::deferred::DeferredStore;
-    /// use resilient_runtime::startup::{Handle, InvalidSettings};
-    /// use resilient_runtime::{Resilience, ResilienceError, resilient};
-    /// use rmcp::handler::server::wrapper::Parameters;
-    /// use rmcp::{ServerHandler, schemars, tool, tool_handler, tool_router};
-    ///
-    /// #[derive(serde::Deserialize, schemars::JsonSchema)]
-    /// struct Cancel {
-    ///     order_id: u64,
-    /// }
-    ///
-    /// #[derive(Clone)]
-    /// struct Orders;
-    ///
-    /// #[resilient]
-    /// #[tool_router]
-    /// impl Orders {
-    ///     /// Cancels an order.
-    ///     #[resilient(fallback = deferred)]
-    ///     #[tool(annotations(idempotent_hint = true))]
-    ///     async fn cancel(&self, Parameters(cancel): Parameters<Cancel>) -> Result<String, ResilienceError> {
-    ///         Ok(format!("cancelled {}", cancel.order_id))
-    ///     }
-    /// }
-    ///
-    /// #[resilient]
-    /// #[tool_handler(name = "orders")]
-    /// impl ServerHandler for Orders {}
-    ///
-    /// fn start(store: impl DeferredStore, server: Orders) -> Result<Handle, InvalidSettings> {
-    ///     Resilience::from_env().tools(Orders::tool_router).deferred(store, move || server.clone()).start()
-    /// }
-    /// ```
-    #[cfg(feature = "deferred")]
-    pub fn deferred<S>(
-        mut self,
-        store: impl crate::deferred::DeferredStore,
-        server: impl Fn() -> S + Send + Sync + 'static,
-    ) -> Self
-    where
-        S: rmcp::Service<rmcp::RoleServer>,
-    {
-        let server = crate::mcp::ServerFactory::new(server);
-        self.deferring = Some(deferred::Deferring { store: Arc::new(store), server, clock: None });
-        self
-    }
-
     /// Checks all settings and applies them to this process. The handle that it returns applies them again, if the file
     /// has changed; a server that does not reload its settings drops it.
     ///
@@ -265,57 +222,29 @@ impl Resilience {
         self.start_in(Some(registry))
     }
 
-    fn start_in(self, own: Option<&Arc<Registry>>) -> Result<Handle, InvalidSettings> {
-        let Self { overrides, file, mut problems, unread, parts, health, .. } = self;
+    fn start_in(mut self, own: Option<&Arc<Registry>>) -> Result<Handle, InvalidSettings> {
         let handle = Handle::new(own);
-        for (name, meant) in unread {
-            tracing::warn!(
-                event = "config.warning",
-                variable = name,
-                "this variable is not read; did you mean `{meant}`?"
-            );
-        }
-        if cfg!(panic = "abort") {
-            tracing::warn!(
-                event = "config.warning",
-                "this program is built with `panic = \"abort\"`: a panic ends the process, and no barrier can catch it"
-            );
-        }
+        self.warn();
         let registry: &Registry = if let Some(own) = own { own } else { Registry::global() };
-        #[cfg(feature = "http")]
-        if let Some(token) = self.admin_token {
-            set_admin_token(registry, token);
-        }
-        #[cfg(feature = "alerts")]
-        let mut alert_problems = Vec::new();
-        #[cfg(feature = "alerts")]
-        let alerts = alerts::check(self.alerts, self.alert_variables, own, &mut alert_problems);
-        #[cfg(not(feature = "alerts"))]
-        self.alert_variables.warn();
+        let mut setup = self.set_up(own, registry);
+        let Self { overrides, file, mut problems, parts, health, .. } = self;
         let is_changed = overrides.are_there();
         let overrides = match registry.set_overrides(overrides) {
             Ok(holding) => holding,
             // What was bound before keeps other settings, so it cannot be checked against these.
             Err(why) => {
-                #[cfg_attr(
-                    not(any(feature = "alerts", feature = "deferred")),
-                    expect(unused_mut, reason = "nothing else is checked")
-                )]
-                let mut others: Vec<_> = is_changed.then_some(why).into_iter().collect();
+                #[cfg(any(feature = "deferred", feature = "replicas"))]
+                let known = declared(parts);
+                #[cfg(feature = "replicas")]
+                known.sites.iter().for_each(|site| setup.sharing.check(site, site.policy(), &mut setup.problems));
                 #[cfg(feature = "deferred")]
-                let ready = deferred::check(self.deferring, own, &declared(parts), &mut others);
-                #[cfg(feature = "alerts")]
-                others.extend(alert_problems);
-                let invalid = InvalidSettings::of(problems, others);
-                #[cfg(feature = "deferred")]
-                if let Some(ready) = ready.filter(|_| invalid.is_none()) {
-                    ready.start(own, &handle);
+                setup.defer(self.deferring, own, &known);
+                let others = is_changed.then_some(why).into_iter().chain(setup.problems).collect();
+                if let Some(invalid) = InvalidSettings::of(problems, others) {
+                    return Err(invalid);
                 }
-                #[cfg(feature = "alerts")]
-                if let Some(alerts) = alerts.filter(|_| invalid.is_none()) {
-                    alerts.start(&handle.tasks, &handle.stop);
-                }
-                return invalid.map_or(Ok(handle), Err);
+                setup.services.into_iter().for_each(|start| start(own, &handle));
+                return Ok(handle);
             }
         };
         let known = declared(parts);
@@ -329,6 +258,8 @@ impl Resilience {
             if let Some(breaker) = &bound.breaker {
                 problems.extend(overrides.suits(site, bound.policy(), &breaker.settings()));
             }
+            #[cfg(feature = "replicas")]
+            setup.sharing.check(site, bound.policy(), &mut setup.problems);
         }
         registry.check_other_breakers();
         let (found, mut others) = registry.end_report();
@@ -338,9 +269,8 @@ impl Resilience {
         names.collisions(&mut others);
         let follows_health = level::check(registry, &overrides, &known, health.as_deref(), &mut problems);
         #[cfg(feature = "deferred")]
-        let ready = deferred::check(self.deferring, own, &known, &mut others);
-        #[cfg(feature = "alerts")]
-        others.extend(alert_problems);
+        setup.defer(self.deferring, own, &known);
+        others.append(&mut setup.problems);
         match InvalidSettings::of(problems, others) {
             None => {
                 let (path, content) = file.unzip();
@@ -348,14 +278,7 @@ impl Resilience {
                 if let Some(health) = health.filter(|_| follows_health) {
                     level::follow(health, own, &handle);
                 }
-                #[cfg(feature = "deferred")]
-                if let Some(ready) = ready {
-                    ready.start(own, &handle);
-                }
-                #[cfg(feature = "alerts")]
-                if let Some(alerts) = alerts {
-                    alerts.start(&handle.tasks, &handle.stop);
-                }
+                setup.services.into_iter().for_each(|start| start(own, &handle));
                 Ok(handle)
             }
             Some(invalid) => {
@@ -363,6 +286,82 @@ impl Resilience {
                 Err(invalid)
             }
         }
+    }
+
+    /// Warns of what has no effect.
+    fn warn(&mut self) {
+        for (name, meant) in self.unread.drain(..) {
+            tracing::warn!(
+                event = "config.warning",
+                variable = name,
+                "this variable is not read; did you mean `{meant}`?"
+            );
+        }
+        if cfg!(panic = "abort") {
+            tracing::warn!(
+                event = "config.warning",
+                "this program is built with `panic = \"abort\"`: a panic ends the process, and no barrier can catch it"
+            );
+        }
+        #[cfg(not(feature = "alerts"))]
+        self.alert_variables.warn();
+        #[cfg(not(feature = "replicas"))]
+        self.replica_variables.warn();
+    }
+
+    /// Sets up what the settings are not about, before any function is bound, so that it finds what it shares.
+    #[cfg_attr(
+        not(all(feature = "alerts", feature = "http", feature = "replicas")),
+        allow(unused_mut, unused_variables, clippy::unused_self, reason = "there is less to set up")
+    )]
+    fn set_up(&mut self, own: Option<&Arc<Registry>>, registry: &Registry) -> Setup {
+        #[cfg(feature = "http")]
+        if let Some(token) = self.admin_token.take() {
+            set_admin_token(registry, token);
+        }
+        let (mut problems, mut services) = <(Vec<String>, Vec<Service>)>::default();
+        #[cfg(feature = "alerts")]
+        {
+            let variables = std::mem::take(&mut self.alert_variables);
+            let alerts = alerts::check(self.alerts.take(), variables, own, &mut problems);
+            let start = |alerts: crate::alerts::Evaluation| -> Service {
+                Box::new(move |_, handle| alerts.start(&handle.tasks, &handle.stop))
+            };
+            services.extend(alerts.map(start));
+        }
+        #[cfg(feature = "replicas")]
+        let (sharing, ready) = replicas::check(self.shared.take(), &self.replica_variables, registry, &mut problems);
+        #[cfg(feature = "replicas")]
+        services.push(Box::new(move |_, handle| sharing.start(ready, handle)));
+        Setup {
+            problems,
+            services,
+            #[cfg(feature = "replicas")]
+            sharing,
+        }
+    }
+}
+
+/// What is set up beside the settings.
+struct Setup {
+    problems: Vec<String>,
+    /// What runs in the background once nothing is wrong.
+    services: Vec<Service>,
+    /// What functions may share with other replicas.
+    #[cfg(feature = "replicas")]
+    sharing: replicas::Sharing,
+}
+
+/// Starts something that stops with the handle.
+type Service = Box<dyn FnOnce(Option<&Arc<Registry>>, &Handle)>;
+
+#[cfg(feature = "deferred")]
+impl Setup {
+    /// Prepares the worker for deferred writes.
+    fn defer(&mut self, deferring: Option<deferred::Deferring>, own: Option<&Arc<Registry>>, known: &DeclaredNames) {
+        let ready = deferred::check(deferring, own, known, &mut self.problems);
+        let start = |ready: deferred::Ready| -> Service { Box::new(move |own, handle| ready.start(own, handle)) };
+        self.services.extend(ready.map(start));
     }
 }
 

@@ -34,6 +34,9 @@ pub(crate) struct BreakerEntry {
     pub(crate) retry_after_ms: Option<u64>,
     /// The number of failures in a row, while the breaker is closed.
     pub(crate) consecutive_failures: u32,
+    /// Whether the next failure opens the breaker, because that of another replica has opened. The next success ends
+    /// this.
+    pub(crate) armed: bool,
     /// The contents of the breaker's window, while it is closed and has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     window: Option<Window>,
@@ -133,6 +136,7 @@ impl BreakerEntry {
             state: worst.state.as_str(),
             retry_after_ms: worst.remaining.filter(|left| !left.is_zero()).map(saturating_millis),
             consecutive_failures: worst.consecutive_failures,
+            armed: worst.armed,
             window: worst.window.map(|(results, failures, slow)| Window { results, failures, slow }),
             since_unix_ms: worst.since.map(unix_millis),
             keys: KeyStates::of(all),

@@ -62,6 +62,12 @@ impl From<&PolicyDescriptor> for PolicyEntry {
             }
             parts
         };
+        let distributed = |is_distributed: bool, mut parts: Parts| {
+            if is_distributed {
+                parts.insert("distributed".into(), "true".into());
+            }
+            parts
+        };
         let limited = policy.timeout <= Policy::LONGEST_TIMEOUT;
         Self {
             name: described.name,
@@ -70,9 +76,14 @@ impl From<&PolicyDescriptor> for PolicyEntry {
             timeout: limited.then(|| format_duration(policy.timeout)),
             attempt_timeout: policy.attempt_limit().map(format_duration),
             retry: policy.retry.as_ref().map(parts),
-            breaker: described.breaker.as_ref().map(|settings| named(described.breaker_name, parts(settings))),
+            breaker: described.breaker.as_ref().map(|settings| {
+                let is_distributed = policy.breaker.is_some_and(|breaker| breaker.distributed);
+                distributed(is_distributed, named(described.breaker_name, parts(settings)))
+            }),
             bulkhead: policy.bulkhead.map(|bulkhead| named(bulkhead.name, parts(&bulkhead.settings))),
-            rate_limit: policy.rate_limit.map(|limit| named(limit.name, parts(&limit.settings))),
+            rate_limit: policy
+                .rate_limit
+                .map(|limit| distributed(limit.distributed, named(limit.name, parts(&limit.settings)))),
             fallback: policy.fallback.iter().map(|source| source.as_str()).collect(),
             cache: policy.cache.as_ref().map(parts),
             deferred: policy.deferred.as_ref().map(parts),

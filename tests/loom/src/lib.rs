@@ -9,9 +9,17 @@
 #[allow(dead_code, unreachable_pub, reason = "what only the runtime calls, and what it shows to others")]
 mod machine;
 
+#[path = "../../../resilient-runtime/src/breaker/state.rs"]
+#[allow(dead_code, unreachable_pub, reason = "what only the runtime calls, and what it shows to others")]
+mod state;
+
 #[path = "../../../resilient-runtime/src/breaker/ticket.rs"]
 #[allow(dead_code, unreachable_pub, reason = "what only the runtime calls")]
 mod ticket;
+
+#[path = "../../../resilient-runtime/src/breaker/timer.rs"]
+#[allow(unreachable_pub, reason = "what the runtime shows to others")]
+mod timer;
 
 mod models;
 mod sync;

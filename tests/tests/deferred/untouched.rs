@@ -37,7 +37,7 @@ fn the_only_client_still_gets_its_cached_answers_after_a_delivery() {
 
 /// How the sources read the `_meta` of a request, each with the member that they read. A client sends all of them below.
 const READ: [(&str, &str); 4] = [
-    ("0.0.get(wire::CORRELATION_META)", CORRELATION),
+    ("0.0.get(CORRELATION_META)", CORRELATION),
     ("get_progress_token()", "progressToken"),
     ("get_traceparent()", "traceparent"),
     ("get_tracestate()", "tracestate"),

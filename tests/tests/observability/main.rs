@@ -13,6 +13,7 @@ mod metrics;
 mod operator;
 mod otel;
 mod recent_errors;
+mod replicas;
 mod series;
 mod subscriptions;
 mod trends;

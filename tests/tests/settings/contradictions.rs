@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use resilient_runtime::policy::{BreakerSettings, BreakerUse};
+use resilient_runtime::policy::{BreakerSettings, BreakerUse, RateLimitSettings, RateLimitUse};
 use resilient_runtime::{Guard, Policy, Registry, ResilienceError, resilient};
 use rmcp::{tool, tool_router};
 
@@ -78,6 +78,68 @@ fn one_name_with_two_settings_is_refused_naming_both_places() {
         reported.iter().any(|line| line.contains("the bulkhead `both`") && line.contains("`max` 3, not 4")),
         "{reported:?}"
     );
+}
+
+struct Replicated;
+
+#[resilient]
+#[tool_router]
+impl Replicated {
+    /// Reads.
+    #[resilient(rate_limit(rate = "5/1s", name = "by-replicas", distributed), breaker(name = "told", distributed))]
+    #[tool]
+    async fn of_all(&self) -> Result<String, ResilienceError> {
+        Ok(String::new())
+    }
+
+    /// Reads.
+    #[resilient(rate_limit(rate = "5/1s", name = "by-replicas", key = caller, distributed), breaker = "told")]
+    #[tool]
+    async fn of_each_caller(&self) -> Result<String, ResilienceError> {
+        Ok(String::new())
+    }
+
+    /// Reads.
+    #[resilient(rate_limit(rate = "5/1s", name = "by-replicas"))]
+    #[tool]
+    async fn of_one(&self) -> Result<String, ResilienceError> {
+        Ok(String::new())
+    }
+
+    /// Reads.
+    #[resilient(rate_limit(rate = "6/1s", name = "by-replicas"))]
+    #[tool]
+    async fn of_one_and_faster(&self) -> Result<String, ResilienceError> {
+        Ok(String::new())
+    }
+}
+
+#[test]
+fn a_limit_is_distributed_in_every_place_or_in_none_and_a_breaker_in_any() {
+    let started = variables(&[]).tools(Replicated::tool_router).start_with(&Arc::default());
+    let mut reported = started.expect_err("refused").problems().to_vec();
+    reported.retain(|line| line.contains("has other settings"));
+    assert_eq!(reported.len(), 2, "{reported:?}");
+    for (line, expected) in reported.iter().zip([
+        ": `distributed` only there; write them in one place",
+        ": `rate` 5/1s, not 6/1s; `distributed` only there; write them in one place",
+    ]) {
+        assert!(
+            line.contains("the rate limit `by-replicas` has other settings at") && line.ends_with(expected),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn a_guard_whose_limit_has_no_name_cannot_share_it_with_replicas() {
+    const LIMIT: RateLimitUse = RateLimitUse::new(RateLimitSettings::new(5, Duration::from_secs(1))).distributed();
+    static NAMELESS: Guard = Guard::new("nameless", Policy::new().rate_limit(LIMIT));
+    let started = variables(&[]).guard(&NAMELESS).start_with(&Arc::default());
+    let reported = started.expect_err("refused").problems().to_vec();
+    let expected = "rate_limit.distributed: replicas find the limit that they share by its name; add";
+    assert!(reported.iter().any(|line| line.contains("`nameless`") && line.contains(expected)), "{reported:?}");
+    assert!(Guard::checked("named", Policy::new().rate_limit(LIMIT.named("guarded"))).is_ok());
 }
 
 static NAMED_LIKE_OWN: Guard = Guard::new("named_like_own", Policy::new().breaker(BreakerUse::named("own")));

@@ -29,7 +29,13 @@ pub(super) async fn status(State(shared): State<Arc<Shared>>) -> Response {
 /// Answers with what is switched, as JSON.
 pub(super) fn state(shared: &Shared) -> Response {
     let registry = shared.registry();
-    now(StatusCode::OK, Status { gate: registry.gate.state(), connections: registry.connections() })
+    let status = Status {
+        gate: registry.gate.state(),
+        connections: registry.connections(),
+        #[cfg(feature = "replicas")]
+        degraded: registry.degraded_parts(),
+    };
+    now(StatusCode::OK, status)
 }
 
 /// What is switched, and the connections to other servers, if there are any.
@@ -39,6 +45,10 @@ struct Status {
     gate: GateState,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     connections: Vec<ConnectionSnapshot>,
+    /// What did without the shared state of all replicas when it last needed it.
+    #[cfg(feature = "replicas")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    degraded: Vec<&'static str>,
 }
 
 #[derive(Debug, Deserialize)]

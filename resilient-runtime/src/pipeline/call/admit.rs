@@ -18,26 +18,19 @@ use crate::clock::Moment;
 use crate::context::{Activity, Lender};
 use crate::error::{LimitKind, Refusal, ResilienceError, TimeoutScope};
 use crate::gate;
-#[cfg(feature = "rate-limit")]
-use crate::keyed_hash::Collected;
 use crate::outcomes::{Rejected, Suppressed};
 use crate::registry::Registry;
 use crate::telemetry;
 
 impl Call<'_> {
-    /// Requests admission for the attempt that is due. `None`: the call waits for a permit or a slot.
+    /// Requests admission for the attempt that is due. `None`: the call waits for a permit of the rate limit, a
+    /// permit of the breaker or a slot.
     #[expect(clippy::inline_always, reason = "part of every call: as a function it takes 10 to 30 instructions more")]
     #[inline(always)]
     pub(super) fn admit(mut self: Pin<&mut Self>, now: Moment) -> Result<Option<Admission>, AttemptResult> {
         #[cfg(feature = "rate-limit")]
-        if self.binding.is_limited
-            && let Err(error) = self.check_rate_limit()
-        {
-            let limit = match error {
-                ResilienceError::Overloaded { limit, .. } => limit,
-                _ => LimitKind::RateLimit,
-            };
-            return Err(self.reject(limit, error));
+        if self.binding.is_limited && self.as_mut().request_rate_limit()? {
+            return Ok(None);
         }
         if self.as_mut().acquire_permit()?.is_some() {
             self.await_permit();
@@ -152,20 +145,6 @@ impl Call<'_> {
             bulkhead.hold(slot);
         }
         Ok(Some(Admission { at: now, has_waited: true }))
-    }
-
-    /// Checks the rate limit, once for each call.
-    #[cfg(feature = "rate-limit")]
-    fn check_rate_limit(&self) -> Result<(), ResilienceError> {
-        let Some(limits) = self.binding.cold.rate_limits.as_ref().filter(|_| self.attempts == 0) else {
-            return Ok(());
-        };
-        let by_caller = self.binding.cold.policy.rate_limit.is_some_and(|rate_limit| rate_limit.by_caller);
-        // All callers without a known principal share one limit.
-        let principal = self.context.as_ref().and_then(|context| context.principal()).filter(|_| by_caller);
-        let caller = principal.and_then(|principal| Collected::hash(|hash| hash.add(principal.as_str())));
-        let key = || self.details.as_ref()?.keys?.rate_limit;
-        limits.check(caller.or_else(key))
     }
 
     /// Rejects the attempt because of its rate limit or bulkhead.

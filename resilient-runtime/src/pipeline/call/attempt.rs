@@ -20,6 +20,10 @@ use crate::error::{ResilienceError, TimeoutScope};
 
 const HALF_A_MILLI: Duration = Duration::from_micros(500);
 
+/// The share of the timeout that a call needs after it has waited, so that its own timeout counts as a failure.
+#[cfg(any(feature = "cache", all(feature = "rate-limit", feature = "replicas")))]
+const FULL_SHARE: f64 = 0.75;
+
 /// The admission of an attempt that may run now.
 pub(super) struct Admission {
     /// When the attempt begins.
@@ -104,6 +108,15 @@ impl Call<'_> {
         if this.caller.is_nested {
             self.count_as_running();
         }
+    }
+
+    /// Returns whether a wait has left the call too little time for its timeout to say something about the dependency.
+    ///
+    /// A timeout after most of its time says as much as one after all of it. Otherwise a dependency that hangs under
+    /// calls that all wait a moment first, for each other or for a shared rate limit, would open no breaker.
+    #[cfg(any(feature = "cache", all(feature = "rate-limit", feature = "replicas")))]
+    pub(super) fn has_lost_time(&self, now: Moment) -> bool {
+        self.deadline.since(now) < self.binding.policy().timeout.mul_f64(FULL_SHARE)
     }
 
     /// Counts the attempt as running inside the enclosing attempt.

@@ -4,7 +4,7 @@
 //! New → Admitting → Running → Finished → Done      (New → Refused → Finished: by the gate)
 //!         │   ▲       │ ▲
 //!         │   └─ Backoff, Before
-//!         └─ AwaitingPermit, Queued
+//!         └─ AwaitingLimit, AwaitingPermit, Queued
 //! ```
 //!
 //! The state owns what the call holds only in that state: the permit, the slot or the place in the queue. To leave the
@@ -19,6 +19,8 @@ pub(super) mod events;
 mod finish;
 #[cfg(feature = "testing")]
 mod injected;
+#[cfg(feature = "rate-limit")]
+mod limit;
 mod nested;
 mod permit;
 mod queue;
@@ -42,6 +44,8 @@ pub(super) use read::{Layer, Tree};
 pub(crate) use result::{AttemptResult, Substitutes};
 
 use attempt::Attempt;
+#[cfg(all(feature = "rate-limit", feature = "replicas"))]
+use limit::LimitWait;
 use nested::{Caller, CountedAs, PermitWait};
 use permit::{BreakerWatch, CallBreaker};
 use queue::{CallBulkhead, QueueTicket};
@@ -66,6 +70,9 @@ enum State {
     Refused(Refusal),
     /// The next attempt is due since then, and requests admission.
     Admitting(Moment),
+    /// The call waits for a permit of a rate limit that several replicas share.
+    #[cfg(all(feature = "rate-limit", feature = "replicas"))]
+    AwaitingLimit(LimitWait),
     /// The attempt waits for a permit that its enclosing attempt has lent to another call.
     AwaitingPermit(PermitWait),
     /// The attempt waits in the queue of the bulkhead.
@@ -91,6 +98,8 @@ impl State {
         let holds_nothing = match self {
             Self::New | Self::Refused(_) | Self::Admitting(_) | Self::Before | Self::Finished(_) | Self::Done => true,
             Self::Running(attempt) => attempt.holds_nothing(),
+            #[cfg(all(feature = "rate-limit", feature = "replicas"))]
+            Self::AwaitingLimit(_) => false,
             Self::AwaitingPermit(_) | Self::Queued(_) | Self::Backoff(_) => false,
         };
         if holds_nothing {
@@ -234,6 +243,8 @@ impl<'a> Call<'a> {
                     }
                     self.as_mut().admit(since)
                 }
+                #[cfg(all(feature = "rate-limit", feature = "replicas"))]
+                State::AwaitingLimit(_) => ready!(self.as_mut().poll_limit(cx)),
                 State::AwaitingPermit(_) => ready!(self.as_mut().poll_permit(cx)),
                 State::Queued(_) => ready!(self.as_mut().poll_queue(cx)),
                 State::Running(attempt) => {

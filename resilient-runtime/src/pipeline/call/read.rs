@@ -39,10 +39,6 @@ impl Drop for Layer {
     }
 }
 
-/// The share of the timeout that a call needs after it has followed another one, so that its own timeout counts as a
-/// failure.
-const FULL_SHARE: f64 = 0.75;
-
 impl Call<'_> {
     /// Makes the call a refresh of a kept answer, which is not counted.
     pub(in crate::pipeline) fn becomes_refresh(self: Pin<&mut Self>) {
@@ -226,13 +222,11 @@ impl Call<'_> {
 
     /// Continues with its own attempts after it has followed another call.
     pub(in crate::pipeline) fn resumes(mut self: Pin<&mut Self>) -> Result<(), AttemptResult> {
+        let now = Moment::now();
+        let has_lost_time = self.has_lost_time(now);
         let mut this = self.as_mut().project();
         this.timer.set(None);
-        let now = Moment::now();
-        // A timeout after most of its time says as much about the dependency as one after all of it. Otherwise a
-        // dependency that hangs under steady calls, which all follow each other, would open no breaker.
-        let (left, whole) = (this.deadline.since(now), this.binding.policy().timeout);
-        this.caller.has_followed |= left < whole.mul_f64(FULL_SHARE);
+        this.caller.has_followed |= has_lost_time;
         this.state.advance(State::Admitting(now));
         if now >= *this.deadline {
             return Err(self.reject_by_deadline());

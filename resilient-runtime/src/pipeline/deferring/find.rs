@@ -1,16 +1,12 @@
 //! The search for a write with the key of a call, before the call runs.
 
-use std::future::poll_fn;
 use std::sync::atomic::Ordering;
-use std::task::Poll;
 use std::time::Duration;
 
-use tokio::time::timeout;
-
 use super::{Deferrable, accept};
-use crate::deferred::{Deferral, DeferredAnswer, Found, StoreFuture};
+use crate::deferred::{Deferral, DeferredAnswer, Found};
 use crate::error::ResilienceError;
-use crate::panics::catch_panic;
+use crate::panics::{answer_within, catch_panic};
 use crate::statistics::DeferredResult;
 
 /// How long the search may take. If the store does not answer in time, the call runs.
@@ -24,7 +20,7 @@ impl Deferrable {
         let arguments = self.request.arguments.as_deref()?;
         let deferral = &stored_in.deferral;
         let now = deferral.clock.now();
-        let found = match ask(LIMIT, || deferral.store.find(&stored_in.scope, arguments, now)).await {
+        let found = match answer_within(LIMIT, || deferral.store.find(&stored_in.scope, arguments, now)).await {
             Ok(found) => {
                 deferral.search_failed.store(false, Ordering::Relaxed);
                 found?
@@ -39,7 +35,7 @@ impl Deferrable {
         }
         // Its first caller may leave, and the entry with it. Then this call would have a receipt of nothing.
         let limit = accept::LIMIT.min(self.timeout);
-        let sharing = ask(limit, || deferral.store.share(&stored_in.scope, arguments, now));
+        let sharing = answer_within(limit, || deferral.store.share(&stored_in.scope, arguments, now));
         match self.request.cancellation.run_until_cancelled(sharing).await {
             Some(Ok(shared)) => shared.map(|shared: Found| Ok(self.answer_of(deferral, shared))),
             Some(Err(error)) => {
@@ -60,15 +56,4 @@ impl Deferrable {
         }
         self.count(deferral, DeferredResult::Unchecked);
     }
-}
-
-/// Waits for a store, which may hang or panic. An error is the text for the log.
-async fn ask<'a, T>(limit: Duration, asking: impl FnOnce() -> StoreFuture<'a, T>) -> Result<T, String> {
-    let panicked = || "the store panicked".to_owned();
-    let mut answer = catch_panic(asking).ok_or_else(panicked)?;
-    let answer = poll_fn(|cx| match catch_panic(|| answer.as_mut().poll(cx)) {
-        Some(answer) => answer.map_err(|error| error.to_string()),
-        None => Poll::Ready(Err(panicked())),
-    });
-    timeout(limit, answer).await.unwrap_or_else(|_| Err("no answer in time".to_owned()))
 }

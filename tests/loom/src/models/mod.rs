@@ -1,5 +1,6 @@
 //! The models: concurrent operations of two or three threads on one breaker.
 
+mod arming;
 mod hands;
 mod probes;
 mod results;
@@ -71,6 +72,23 @@ impl Breaker {
         machine::force(self.cells(), self.limits, to, now).into_iter().collect()
     }
 
+    /// Returns the transitions.
+    fn record_if_armed(&self, ticket: Ticket, signal: Signal, now: u64) -> Vec<Change> {
+        machine::record_if_armed(self.cells(), self.limits, ticket, signal, now).into_iter().collect()
+    }
+
+    fn arm(&self) -> bool {
+        machine::set_armed(self.cells(), true)
+    }
+
+    fn disarm(&self) -> bool {
+        machine::set_armed(self.cells(), false)
+    }
+
+    fn is_armed(&self) -> bool {
+        machine::is_armed(self.cells())
+    }
+
     fn trip(&self, generation: u64, now: u64) -> Vec<Change> {
         machine::trip(self.cells(), self.limits, generation, now).into_iter().collect()
     }
@@ -93,6 +111,11 @@ impl Breaker {
             assert!(self.admit(MUCH_LATER).0.is_some(), "it admits no call any more");
         }
     }
+}
+
+/// The transition of a breaker that was not armed.
+fn change(from: State, to: State) -> Change {
+    Change { from, to, was_armed: false }
 }
 
 /// Asserts that every transition is reported once: in some order, they lead from the first state to the last.

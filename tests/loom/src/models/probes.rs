@@ -1,8 +1,8 @@
 //! Probes: how many are admitted, how their places and leases are returned, and the effect of their results.
 
-use super::{Breaker, LEASE_MS, OPEN_MS, leads, of_three_threads, of_two_threads, race, spawn};
+use super::{Breaker, LEASE_MS, OPEN_MS, change, leads, of_three_threads, of_two_threads, race, spawn};
 use crate::machine::State::{Closed, HalfOpen, Open};
-use crate::machine::{self, Change, Signal};
+use crate::machine::{self, Signal};
 
 #[test]
 fn two_calls_after_the_open_period_get_no_more_than_the_one_probe_and_report_one_transition() {
@@ -11,7 +11,7 @@ fn two_calls_after_the_open_period_get_no_more_than_the_one_probe_and_report_one
         let (one, other) = race(&breaker, |b| b.admit(OPEN_MS), |b| b.admit(OPEN_MS));
         let granted: Vec<_> = [one.0, other.0].into_iter().flatten().collect();
         assert_eq!((granted.len(), breaker.probes()), (1, 1));
-        assert_eq!([one.1, other.1].concat(), [Change { from: Open, to: HalfOpen }]);
+        assert_eq!([one.1, other.1].concat(), [change(Open, HalfOpen)]);
         assert_eq!(breaker.record(granted[0], Signal::Neutral, OPEN_MS), (true, vec![]));
         assert_eq!(breaker.probes(), 0);
         breaker.is_not_wedged();
@@ -67,7 +67,7 @@ fn two_good_probes_close_it_once() {
             |b| b.record(tickets[1], Signal::Success, OPEN_MS),
         );
         assert!(one.0 && other.0);
-        assert_eq!([one.1, other.1].concat(), [Change { from: HalfOpen, to: Closed }]);
+        assert_eq!([one.1, other.1].concat(), [change(HalfOpen, Closed)]);
         assert_eq!(machine::peek(breaker.cells()), (Closed, 0, 0));
     });
 }

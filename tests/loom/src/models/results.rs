@@ -1,8 +1,8 @@
 //! Results of a closed breaker: those that open it, and those that arrive too late.
 
-use super::{Breaker, OPEN_MS, of_two_threads, race};
+use super::{Breaker, OPEN_MS, change, of_two_threads, race};
 use crate::machine::State::{Closed, HalfOpen, Open};
-use crate::machine::{self, Change, Signal};
+use crate::machine::{self, Signal};
 
 #[test]
 fn two_failures_open_it_once_and_the_other_is_stale() {
@@ -15,7 +15,7 @@ fn two_failures_open_it_once_and_the_other_is_stale() {
             |b| b.record(tickets[1], Signal::Failure, 20),
         );
         assert!(one.0 != other.0, "one of them is counted, the other comes too late");
-        assert_eq!([one.1, other.1].concat(), [Change { from: Closed, to: Open }]);
+        assert_eq!([one.1, other.1].concat(), [change(Closed, Open)]);
         let left = breaker.remaining(20).expect("it is open");
         assert!((OPEN_MS - 10..=OPEN_MS).contains(&left), "{left}");
         assert_eq!(breaker.admit(20).0, None);
@@ -34,7 +34,7 @@ fn no_failure_in_a_row_is_lost() {
             |b| b.record(tickets[1], Signal::Failure, 0),
         );
         assert!(one.0 && other.0);
-        assert_eq!([one.1, other.1].concat(), [Change { from: Closed, to: Open }]);
+        assert_eq!([one.1, other.1].concat(), [change(Closed, Open)]);
         assert_eq!(breaker.state(), Open);
     });
 }
@@ -46,7 +46,7 @@ fn a_window_that_trips_in_two_threads_opens_it_once() {
         let generation = machine::closed_generation(breaker.cells()).expect("closed");
         let ticket = breaker.admit(0).0.expect("closed");
         let (one, other) = race(&breaker, move |b| b.trip(generation, 0), |b| b.record(ticket, Signal::Failure, 0).1);
-        assert_eq!([one, other].concat(), [Change { from: Closed, to: Open }]);
+        assert_eq!([one, other].concat(), [change(Closed, Open)]);
         assert!(breaker.trip(generation, 0).is_empty(), "the window belongs to an older generation");
         breaker.is_not_wedged();
     });
@@ -94,10 +94,7 @@ fn a_result_from_before_touches_no_probe() {
             assert_eq!(machine::peek(breaker.cells()), (HalfOpen, 0, 1));
             assert_eq!(breaker.admit(OPEN_MS).0, None, "no place was minted");
             let probe = probe.expect("the only call");
-            assert_eq!(
-                breaker.record(probe, Signal::Success, OPEN_MS),
-                (true, vec![Change { from: HalfOpen, to: Closed }])
-            );
+            assert_eq!(breaker.record(probe, Signal::Success, OPEN_MS), (true, vec![change(HalfOpen, Closed)]));
         });
     }
 }

@@ -41,6 +41,8 @@ enum Step {
     End(prop::sample::Index, End),
     /// Advances the clock by this number of window steps. The flag is whether the running calls are polled then.
     Advance(u64, bool),
+    /// The breaker of another replica has opened.
+    Arm,
     Isolate,
     Open,
     Close,
@@ -108,6 +110,7 @@ async fn both(settings: BreakerSettings, steps: &[Step], reached: &Reached) -> T
                     }
                 }
             }
+            Step::Arm => prop_assert_eq!(breaker.arm(), model.arm(), "step {}", number),
             Step::Isolate => {
                 breaker.isolate();
                 model.by_hand(Isolated, Reason::Isolated);
@@ -158,6 +161,7 @@ fn percent(rate: f64) -> u32 {
 /// Tries many sequences, and asserts that they reach all of these transitions and stale results.
 fn agree(settings: impl Strategy<Value = BreakerSettings>, own: &[Move]) {
     let by_every_breaker = [
+        (Closed, Open, Reason::Peer),
         (Open, HalfOpen, Reason::Probing),
         (HalfOpen, Open, Reason::Failures),
         (HalfOpen, Closed, Reason::Recovered),

@@ -17,6 +17,8 @@ pub(super) struct Model {
     /// The end of the open period, or of the lease of the probes.
     until: u64,
     failures_in_a_row: u32,
+    /// Whether the next failure opens it.
+    is_armed: bool,
     good_probes: u32,
     running_probes: u32,
     results: Vec<Kept>,
@@ -67,6 +69,7 @@ impl Model {
             epoch: 0,
             until: 0,
             failures_in_a_row: 0,
+            is_armed: false,
             good_probes: 0,
             running_probes: 0,
             results: Vec::new(),
@@ -84,12 +87,26 @@ impl Model {
         self.epoch += 1;
         self.until = self.now + millis(self.settings.open);
         self.failures_in_a_row = 0;
+        self.is_armed = false;
         self.good_probes = 0;
         self.running_probes = 0;
         self.results.clear();
     }
 
+    /// The breaker of another replica has opened.
+    pub(super) fn arm(&mut self) -> bool {
+        let is_new = self.state == Closed && !self.is_armed;
+        if is_new {
+            self.is_armed = true;
+            self.failures_in_a_row = 0;
+        }
+        is_new
+    }
+
     pub(super) fn by_hand(&mut self, to: BreakerState, reason: Reason) {
+        if to == Closed {
+            self.is_armed = false;
+        }
         if self.state != to || to == Open {
             self.go(to, reason);
         }
@@ -183,7 +200,11 @@ impl Model {
                         return;
                     }
                 }
-                if self.settings.rate.is_none() {
+                if std::mem::take(&mut self.is_armed) {
+                    if failed {
+                        self.go(Open, Reason::Peer);
+                    }
+                } else if self.settings.rate.is_none() {
                     self.failures_in_a_row = if failed { self.failures_in_a_row + 1 } else { 0 };
                     if self.failures_in_a_row == self.settings.failures {
                         self.go(Open, Reason::Failures);

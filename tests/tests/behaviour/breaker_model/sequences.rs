@@ -25,6 +25,7 @@ pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
         35 => (1..=6_u64, prop::bool::weighted(0.8)).prop_map(|(steps, polls)| Step::Advance(steps, polls)),
         2 => (9..=11_u64, any::<bool>()).prop_map(|(steps, polls)| Step::Advance(steps, polls)),
         1 => Just(Step::Advance(10_000_000, true)),
+        4 => Just(Step::Arm),
         2 => Just(Step::Isolate),
         2 => Just(Step::Open),
         4 => Just(Step::Close),

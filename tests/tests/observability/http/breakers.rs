@@ -46,7 +46,7 @@ async fn breakers_tell_where_they_stand_since_when_and_why() {
     assert!(since.is_u64() && failed.is_u64());
     let expected = json!({
         "breaker": "http_open", "state": "open", "since_unix_ms": since, "retry_after_ms": remaining,
-        "consecutive_failures": 0, "probes": 0, "successes": 0, "failures": 2, "neutral": 0, "rejected": 1,
+        "consecutive_failures": 0, "armed": false, "probes": 0, "successes": 0, "failures": 2, "neutral": 0, "rejected": 1,
         "stale": 0, "last_failure_unix_ms": failed,
         "transitions": [{ "from": "closed", "to": "open", "at_unix_ms": since, "reason": "failures" }],
     });

@@ -46,7 +46,10 @@ fn row(page: &Page<'_>, breaker: &BreakerEntry) -> Markup {
     html! {
         tr {
             th scope="row" { (name(breaker.breaker)) (keys(breaker)) }
-            td { (state(breaker)) }
+            td {
+                (state(breaker))
+                @if breaker.armed { br; span.dim { "armed: the next failure opens it" } }
+            }
             td { @match breaker.since_unix_ms { Some(at) => (ago(of_unix_millis(at), page.now)), None => "the start" } }
             td { (next_probe(breaker)) }
             td { (breaker.consecutive_failures) }

@@ -81,6 +81,7 @@ pub(super) fn header(page: &Page<'_>, facts: &Facts, has_changes: bool) -> Marku
             dl {
                 div { dt { "Health" } dd { (health(page, facts)) } }
                 div { dt { "Level" } dd { (word(level_look(facts.level), facts.level)) } }
+                (degraded(page))
                 div { dt { "Up for" } dd { (coarse(facts.uptime)) } }
                 div { dt { "Rendered" } dd { (exact(page.now)) } }
             }
@@ -102,6 +103,25 @@ pub(super) fn header(page: &Page<'_>, facts: &Facts, has_changes: bool) -> Marku
             }
         }
     }
+}
+
+/// Renders what did without the shared state of all replicas when it last needed it, if anything did.
+#[cfg(feature = "replicas")]
+fn degraded(page: &Page<'_>) -> Markup {
+    let parts = page.registry.degraded_parts();
+    html! {
+        @if !parts.is_empty() {
+            div {
+                dt { "Without the shared state" }
+                dd { @for part in parts { (word("warn", &part.replace('_', " "))) " " } }
+            }
+        }
+    }
+}
+
+#[cfg(not(feature = "replicas"))]
+fn degraded(_: &Page<'_>) -> Markup {
+    html! {}
 }
 
 fn sections(page: &Page<'_>) -> Vec<(&'static str, &'static str)> {

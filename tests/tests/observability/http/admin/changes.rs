@@ -14,8 +14,9 @@ use super::{Operators, TOKEN, bearer, empty, form, to};
     timeout = "5s",
     retry = 2,
     read_only,
-    breaker(name = "admin_shop", open = "1h"),
-    bulkhead = 7
+    breaker(name = "admin_shop", open = "1h", distributed),
+    rate_limit(rate = "900/1s", name = "admin_shop", distributed),
+    bulkhead(max = 7, name = "admin_shop")
 )]
 async fn ask() -> Result<(), ShopError> {
     Ok(())
@@ -140,6 +141,8 @@ async fn policies_are_shown_as_settings_write_them() {
     assert_eq!((&policy["answers_within"], &policy["fallback"]), (&json!("5s"), &json!([])));
     assert_eq!((&policy["breaker"]["name"], &policy["breaker"]["open"]), (&json!("admin_shop"), &json!("1h")));
     assert_eq!((&policy["bulkhead"]["max"], &policy["retry"]["max"]), (&json!("7"), &json!("2")));
+    let distributed = ["breaker", "rate_limit", "bulkhead"].map(|key| policy[key]["distributed"].as_str());
+    assert_eq!((&policy["rate_limit"]["rate"], distributed), (&json!("900/1s"), [Some("true"), Some("true"), None]));
 }
 
 #[tokio::test]
