@@ -65,8 +65,13 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 async fn known() -> Result<(), Box<dyn Error>> {
     let (store, _folder) = store::temporary()?;
     let server = nowhere()?;
-    Resilience::from_env().tools(MakeServer::tools).deferred(store, move || server.clone()).start()?;
+    resilience().tools(MakeServer::tools).deferred(store, move || server.clone()).start()?;
     Ok(())
+}
+
+/// The policies and switches. A server over stdio has one client, and shares nothing.
+fn resilience() -> Resilience {
+    Resilience::from_env().single_replica()
 }
 
 /// A server that calls nothing.
@@ -93,7 +98,7 @@ async fn serve(mode: Mode) -> Result<ExitCode, Box<dyn Error>> {
     let server = MakeServer::new(api);
     let for_deliveries = server.clone();
     // Before the first request, so that every guarded tool runs under these settings.
-    let settings = Resilience::from_env().tools(MakeServer::tools).deferred(store, move || for_deliveries.clone());
+    let settings = resilience().tools(MakeServer::tools).deferred(store, move || for_deliveries.clone());
     let running = match settings.start() {
         Ok(running) => running,
         Err(error) => return Ok(log_failure(NAME, &error, USAGE)),

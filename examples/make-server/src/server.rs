@@ -34,8 +34,8 @@ impl MakeServer {
 }
 
 // An agent waits for its tools, so an error after 8 s is better than one after 30 s. All tools share one breaker,
-// because they share the upstream.
-#[resilient(timeout = "8s", attempt_timeout = "2s", breaker(name = "make", open = "5s"))]
+// because they share the upstream. If it opens in one replica of the server, the others open theirs at the next failure.
+#[resilient(timeout = "8s", attempt_timeout = "2s", breaker(name = "make", open = "5s", distributed))]
 #[tool_router]
 impl MakeServer {
     /// List the scenarios of a team: ids, names, schedules and whether they are active.
@@ -65,7 +65,10 @@ impl MakeServer {
     // `fallback = deferred`: a run with a key that Make cannot start now is stored, and started by the worker within an
     // hour, because a run that is much later than requested may surprise. Without a key it is not stored. The scenario
     // gets the key, because a run may be started twice: a timeout does not show whether Make has started it.
+    //
+    // `distributed`: all replicas of the server together start this many runs. More with a key are started a little later.
     #[resilient(
+        rate_limit(rate = "20/1s", burst = 40, name = "make_runs", distributed),
         fallback = deferred,
         deferred(tries = 6, ttl = "1h", key = idempotency_key)
     )]

@@ -123,12 +123,12 @@ fn secret_of(name: &'static str, value: Option<String>, path: Option<String>) ->
 }
 
 /// The value of an environment variable. Invalid Unicode is replaced, not ignored, so that validation reports it.
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 /// The trimmed value, unless it is blank.
-fn non_blank(value: Option<String>) -> Option<String> {
+pub(crate) fn non_blank(value: Option<String>) -> Option<String> {
     value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
 }
 

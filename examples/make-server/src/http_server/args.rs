@@ -12,7 +12,7 @@ use crate::operations::Printed;
 pub(super) const HELP: &str = "\
 http-server: Make.com for MCP clients, over HTTP
 
-Usage: http-server [--demo] [--bind ADDR] [--host NAME]... [--admin ADDR] [--user-header NAME]
+Usage: http-server [--demo] [--bind ADDR] [--host NAME]... [--admin ADDR] [--user-header NAME] [--redis URL]
        http-server healthcheck [--url URL]
        http-server rules | dashboard
 
@@ -27,6 +27,9 @@ Usage: http-server [--demo] [--bind ADDR] [--host NAME]... [--admin ADDR] [--use
   --user-header NAME
                 the header in which the proxy passes the authenticated user, such as X-Forwarded-User; the
                 proxy must remove it from requests of clients. Only runs of known users are started later
+  --redis URL   the Redis that this server shares with its replicas, such as redis://127.0.0.1:6379: limits, news of
+                breakers, runs that are started later, and sessions of clients. Other users of this machine can
+                read the arguments of a process, so put a URL with a password into RESILIENT_REDIS_URL instead
   --demo        use an embedded simulation of Make (no account needed)
   --version     print the version
   --help        print this
@@ -54,7 +57,16 @@ Environment:
   MAKE_WEBHOOK_SECRET
                   the secret with which scenarios report to POST /webhooks/make, as bearer token, at least
                   16 characters; default: the route is not served
-  RESILIENT_ADMIN_TOKEN_FILE, MAKE_API_TOKEN_FILE, MAKE_WEBHOOK_SECRET_FILE
+  RESILIENT_REDIS_URL
+                  as --redis, which takes precedence; default: this server is the only replica. Several servers
+                  without a Redis allow each the whole limit; one that listens for other machines warns of it at
+                  start, unless RESILIENT_REPLICAS is 1
+  RESILIENT_REDIS_PREFIX
+                  the beginning of all keys in this Redis; default resilient
+  RESILIENT_REPLICAS
+                  the number of replicas, each of which allows its share of a limit while Redis does not answer;
+                  without a Redis, a server does not start with more than 1
+  RESILIENT_ADMIN_TOKEN_FILE, MAKE_API_TOKEN_FILE, MAKE_WEBHOOK_SECRET_FILE, RESILIENT_REDIS_URL_FILE
                   files with these secrets
   RESILIENT_ALERT_WEBHOOK, RESILIENT_ALERTMANAGER_URL
                   where alerts are sent to if no Prometheus scrapes this server, in addition to the log;
@@ -66,7 +78,8 @@ Environment:
   MAKE_BASE_URL   your zone; default https://eu1.make.com/api/v2
   RESILIENT_DEFERRED_PATH
                   the file of runs that are started later, because Make could not start them; in a folder
-                  that only this user can write (required without --demo)
+                  that only this user can write (required without --demo and --redis). With --redis they are in
+                  Redis, and runs in this file are not started: see deploy/README.md
   RUST_LOG        log filter; the log is JSON lines on stderr; default info,rmcp=warn
   OTEL_EXPORTER_OTLP_ENDPOINT
                   where spans and metrics are sent by OTLP over HTTP; default: nowhere. The other
@@ -93,7 +106,15 @@ pub(super) struct Options {
     pub(super) admin: Option<SocketAddr>,
     pub(super) hosts: Vec<String>,
     pub(super) user_header: Option<HeaderName>,
+    /// May contain a password.
+    pub(super) redis: Option<String>,
     pub(super) demo: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { bind: DEFAULT_BIND, admin: None, hosts: Vec::new(), user_header: None, redis: None, demo: false }
+    }
 }
 
 /// Why the arguments are invalid.
@@ -119,7 +140,7 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
     if let Some(printed) = args.peek().and_then(|arg| Printed::parse(arg)) {
         return args.nth(1).map_or(Ok(Command::Print(printed)), |arg| Err(Wrong::Unknown(arg)));
     }
-    let mut options = Options { bind: DEFAULT_BIND, admin: None, hosts: Vec::new(), user_header: None, demo: false };
+    let mut options = Options::default();
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--demo" => options.demo = true,
@@ -136,6 +157,7 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
                 let name = value(&arg, &mut args)?;
                 options.user_header = Some(name.parse().map_err(|_| Wrong::Header(name))?);
             }
+            "--redis" => options.redis = Some(value(&arg, &mut args)?),
             "--help" | "-h" => return Ok(Command::Help),
             "--version" | "-V" => return Ok(Command::Version),
             _ => return Err(Wrong::Unknown(arg)),
@@ -174,19 +196,20 @@ mod tests {
 
     #[test]
     fn flags() {
-        let options = Options { bind: DEFAULT_BIND, admin: None, hosts: Vec::new(), user_header: None, demo: false };
-        assert_eq!(parsed(&[]).unwrap(), Command::Serve(options.clone()));
+        assert_eq!(parsed(&[]).unwrap(), Command::Serve(Options::default()));
         let said = ["--demo", "--bind", "0.0.0.0:80", "--admin", "[::1]:81", "--host", "a.example", "--host", "b"];
         let expected = Options {
             bind: "0.0.0.0:80".parse().unwrap(),
             admin: Some("[::1]:81".parse().unwrap()),
             hosts: vec!["a.example".to_owned(), "b".to_owned()],
-            user_header: None,
             demo: true,
+            ..Options::default()
         };
         assert_eq!(parsed(&said).unwrap(), Command::Serve(expected));
-        let expected = Options { user_header: Some(HeaderName::from_static("x-forwarded-user")), ..options };
+        let expected = Options { user_header: Some(HeaderName::from_static("x-forwarded-user")), ..Options::default() };
         assert_eq!(parsed(&["--user-header", "X-Forwarded-User"]).unwrap(), Command::Serve(expected));
+        let expected = Options { redis: Some("redis://10.0.0.7:6379".to_owned()), ..Options::default() };
+        assert_eq!(parsed(&["--redis", "redis://10.0.0.7:6379"]).unwrap(), Command::Serve(expected));
         assert_eq!(parsed(&["--demo", "--help"]).unwrap(), Command::Help);
     }
 
@@ -212,6 +235,7 @@ mod tests {
             (&["--bind"], "`--bind` needs a value"),
             (&["--bind", "--demo"], "`--bind` needs a value"),
             (&["--bind", "8000"], "`8000`"),
+            (&["--redis"], "`--redis` needs a value"),
             (&["--admin", "0.0.0.0:9000"], "loopback"),
             (&["--user-header", "a b"], "`a b`"),
             (&["--demo", "healthcheck"], "`healthcheck`"),

@@ -3,7 +3,8 @@
 
 use std::{error::Error, ffi::OsString, io, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
-use axum::{Router, middleware::from_fn_with_state, serve::ListenerExt};
+use axum::{Router, http::HeaderName, middleware::from_fn_with_state, serve::ListenerExt};
+use resilient_redis::Redis;
 use resilient_runtime::{Registry, health::Health, http, startup::Handle};
 use rmcp::transport::streamable_http_server::{
     StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
@@ -42,6 +43,7 @@ mod settings;
 #[cfg(unix)]
 mod systemd;
 mod user;
+mod warnings;
 mod webhooks;
 
 /// The prefix of its error messages.
@@ -85,20 +87,29 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Serves until a signal arrives.
 async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
     let mut signals = Signals::listen()?;
-    let Settings { make, webhook_secret, alerts, resilience } = match Settings::read(&options) {
+    let Settings { make, webhook_secret, alerts, redis, resilience } = match Settings::read(&options) {
         Ok(settings) => settings,
         Err(error) => return Ok(log_failure(NAME, &error, USAGE)),
     };
     let (make, _upstream) = or_demo(make).await?;
     let api = MakeApi::new(&make)?;
-    let health = Arc::new(Health::new().check(check::make(api.clone())));
-    let (store, _folder) = match store::open(options.demo) {
-        Ok(opened) => opened,
-        Err(error) => return Ok(log_failure(NAME, error.as_ref(), exit_code_of_store(error.as_ref()))),
-    };
+    let health = Health::new().check(check::make(api.clone()));
+    let health = Arc::new(match &redis {
+        Some(redis) => health.check(redis.health_check()),
+        None => health,
+    });
     let for_deliveries = MakeServer::new(api.clone());
+    let for_deliveries = move || for_deliveries.clone();
     let resilience = if webhook_secret.is_some() { resilience.guard(&webhooks::WORK) } else { resilience };
-    let deferring = resilience.tools(MakeServer::tools).deferred(store, move || for_deliveries.clone());
+    let resilience = resilience.tools(MakeServer::tools);
+    // The replicas accept and deliver the runs of all. A single one uses a file.
+    let (deferring, _folder) = match &redis {
+        Some(redis) => (resilience.deferred(redis.deferred_store(), for_deliveries), None),
+        None => match store::open(options.demo) {
+            Ok((store, folder)) => (resilience.deferred(store, for_deliveries), folder),
+            Err(error) => return Ok(log_failure(NAME, error.as_ref(), exit_code_of_store(error.as_ref()))),
+        },
+    };
     // Before any router is built, so that tools that are switched off are not listed.
     let settings = match deferring.health(&health).alerts(alerts).start() {
         Ok(running) => running,
@@ -115,17 +126,15 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
         None => None,
     };
     let (gate, end) = (Gate::default(), CancellationToken::new());
-    let app = app(address, options, api, webhook_secret, &health, &gate, &end);
+    let mcp = config(address, options.hosts, redis.as_ref()).with_cancellation_token(end.clone());
+    let app = app(mcp, options.user_header, api, webhook_secret, &health, &gate);
     let serving = axum::serve(listener.tap_io(no_delay), app).with_graceful_shutdown(end.clone().cancelled_owned());
     let serving = tokio::spawn(serving.into_future());
     let watching = tokio::spawn({
         let health = Arc::clone(&health);
         async move { health.watch().await }
     });
-    if !address.ip().is_loopback() {
-        let warning = "everyone who can reach this address can use the tools: put an authenticating proxy in front";
-        tracing::warn!(event = "config.warning", "{warning}");
-    }
+    warnings::log(address, redis.is_some());
     let admin = admin.map(|admin| format!("http://{admin}"));
     tracing::info!(event = "server.start", address = format!("http://{address}"), admin);
     #[cfg(unix)]
@@ -158,29 +167,29 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
 async fn known() -> Result<(), Box<dyn Error>> {
     let (store, _folder) = store::temporary()?;
     let server = nowhere()?;
-    let resilience = settings::resilience()?.guard(&webhooks::WORK).tools(MakeServer::tools);
+    let redis = settings::redis(None)?;
+    let resilience = settings::resilience(redis.as_ref())?.guard(&webhooks::WORK).tools(MakeServer::tools);
     resilience.deferred(store, move || server.clone()).start()?;
     Ok(())
 }
 
 /// All routes except those for operators.
 fn app(
-    address: SocketAddr,
-    options: Options,
+    config: StreamableHttpServerConfig,
+    user_header: Option<HeaderName>,
     api: MakeApi,
     webhook_secret: Option<Secret>,
     health: &Arc<Health>,
     gate: &Gate,
-    end: &CancellationToken,
 ) -> Router {
     let for_clients = api.clone();
     let mcp = StreamableHttpService::new(
         move || Ok(MakeServer::new(for_clients.clone())),
         Arc::new(LocalSessionManager::default()),
-        config(address, options.hosts).with_cancellation_token(end.clone()),
+        config,
     );
     let mut app = Router::new().route_service("/mcp", mcp);
-    if let Some(header) = options.user_header {
+    if let Some(header) = user_header {
         app = app.layer(from_fn_with_state(header, user::identify));
     }
     if let Some(secret) = webhook_secret {
@@ -237,13 +246,16 @@ async fn serve_admin(address: SocketAddr, health: Arc<Health>, settings: &Handle
 }
 
 /// Supports clients with and without sessions. Requests of web pages are rejected by `Host` (DNS rebinding) and
-/// `Origin`.
-fn config(address: SocketAddr, hosts: Vec<String>) -> StreamableHttpServerConfig {
+/// `Origin`. With Redis, a session continues on another replica.
+fn config(address: SocketAddr, hosts: Vec<String>, redis: Option<&Redis>) -> StreamableHttpServerConfig {
     let mut config = StreamableHttpServerConfig::default().with_json_response(true).enforce_origin_validation();
     if !address.ip().is_unspecified() {
         config.allowed_hosts.push(address.to_string());
     }
     config.allowed_hosts.extend(hosts);
+    if let Some(redis) = redis {
+        config.session_store = Some(Arc::new(redis.sessions()));
+    }
     config
 }
 

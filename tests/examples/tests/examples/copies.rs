@@ -18,7 +18,7 @@ use serde_json::Value;
 const REPEATED: [&str; 7] = ["embedded.rs", "http.rs", "process.rs", "program.rs", "schema.rs", "stdio.rs", "store.rs"];
 
 /// The dependencies that a copy has to replace. Every example has the first.
-const LIBRARIES: [&str; 3] = ["resilient-runtime", "resilient-client", "resilient-sqlite"];
+const LIBRARIES: [&str; 4] = ["resilient-runtime", "resilient-client", "resilient-sqlite", "resilient-redis"];
 
 /// The folders under `examples`, with their names.
 fn examples() -> Vec<(String, PathBuf)> {

@@ -163,16 +163,40 @@ fn an_alert_is_repeated_as_often_as_the_table_of_rules_says() {
 
 #[test]
 fn secrets_are_files_that_exist_in_compose_and_are_not_in_the_image_or_in_git() {
-    let compose = read("compose.yml");
-    let alertmanager = read("alertmanager.yml");
-    for text in [&alertmanager, &compose] {
+    let compose = read("compose.yml") + &read("compose.replicas.yml");
+    for text in [&read("alertmanager.yml"), &read("redis.conf"), &compose] {
         for path in text.split_whitespace().filter_map(|word| word.strip_prefix("/run/secrets/")) {
+            let path = path.trim_end_matches([')', '`']);
             assert!(compose.contains(&format!("  {path}: {{ file: ./secrets/{path} }}")), "{path}");
         }
     }
+    assert!(words(&compose, "redis_").len() == 2, "{compose}");
     let ignored = |file: &str| fs::read_to_string(repository().join(file)).unwrap();
     assert!(ignored(".dockerignore").lines().any(|line| line == "deploy"));
     assert!(ignored(".gitignore").lines().any(|line| line == "/deploy/secrets"));
+}
+
+#[test]
+fn every_replica_is_behind_the_balancer_and_is_scraped() {
+    let compose = read("compose.replicas.yml");
+    let services = compose.lines().filter_map(|line| line.strip_prefix("  ")?.strip_suffix(':'));
+    let replicas: Vec<_> = services.filter(|name| *name == "server" || name.starts_with("server-")).collect();
+    assert!(replicas.len() > 2, "{replicas:?}");
+    assert_eq!(value(&compose, "RESILIENT_REPLICAS: "), format!("\"{}\"", replicas.len()));
+    assert_eq!(compose.matches("    ports: !reset []\n    environment: *shared\n").count(), replicas.len());
+    // Redis has a network without the other containers.
+    let attached = "    environment: *shared\n    secrets: [redis_url]\n    networks: [default, redis]\n";
+    assert_eq!(compose.matches(attached).count(), replicas.len());
+    assert_eq!(compose.matches("    networks: [redis]\n").count(), 1);
+    assert_eq!(compose.matches("redis]\n").count(), replicas.len() + 1, "another container reaches it");
+    assert!(compose.contains("\nnetworks:\n") && compose.contains("\n  redis: { internal: true }\n"));
+    let (balancer, scraped) = (read("haproxy.cfg"), read("prometheus.yml") + &read("targets.yml"));
+    for (number, replica) in (1..).zip(&replicas) {
+        let line = format!("\n    server server-{number} {replica}:8000\n");
+        assert_eq!(balancer.matches(&line).count(), balancer.matches("\nbackend ").count(), "{line}");
+        assert!(scraped.contains(&format!("\"{replica}:8000\"")), "{replica}");
+    }
+    assert_eq!(balancer.matches("\n    server server-").count(), 2 * replicas.len());
 }
 
 #[test]
@@ -183,6 +207,9 @@ fn times_and_versions_are_those_of_the_code() {
     let compose = read("compose.yml");
     assert!(seconds(value(&unit, "TimeoutStopSec=")) >= stopping);
     assert!(seconds(value(&compose, "stop_grace_period: ")) >= stopping);
+    // The balancer passes the responses of a replica that stops on.
+    assert!(seconds(value(&read("haproxy.cfg"), "hard-stop-after ")) >= stopping);
+    assert!(seconds(value(&read("compose.replicas.yml"), "stop_grace_period: ")) >= stopping);
     for line in [
         "Type=notify",
         "WatchdogSec=30",

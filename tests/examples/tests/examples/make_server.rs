@@ -67,7 +67,12 @@ async fn clients_are_told_the_policy_that_holds() {
         })
     );
     // To accept a run for later may take 5 s more.
-    let expected = json!({ "answers_within_ms": 13_000, "max_attempts": 1, "fallback": ["deferred"] });
+    let expected = json!({
+        "answers_within_ms": 13_000,
+        "max_attempts": 1,
+        "rate_limit": { "calls": 20, "period_ms": 1000 },
+        "fallback": ["deferred"],
+    });
     assert_eq!(policy("run_scenario"), expected);
     service.cancel().await.unwrap();
 }

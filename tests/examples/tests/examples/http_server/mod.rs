@@ -21,7 +21,7 @@ use tokio::{
 
 use crate::common::command;
 
-use self::server::{EXECUTABLE, Era, Server, call, healthcheck};
+use self::server::{EXECUTABLE, Era, Server, call, fails_to_start, healthcheck};
 
 const OK: &str = r#"resilient_calls_total{tool="list_scenarios",outcome="ok"}"#;
 const IN_FLIGHT: &str = r#"resilient_in_flight{tool="list_scenarios"}"#;
@@ -289,21 +289,60 @@ async fn pages_in_a_browser_are_not_let_in() {
     }
 }
 
-#[test]
-fn what_is_wrong_with_its_start_is_told() {
-    let run = |args: &[&str]| {
-        let output = command(EXECUTABLE).args(args).env_remove("MAKE_API_TOKEN").output().unwrap();
-        let text = String::from_utf8(output.stderr).unwrap();
-        assert!(output.stdout.is_empty());
-        (output.status.code(), text)
-    };
-    let (code, text) = run(&[]);
+#[tokio::test]
+async fn one_of_several_replicas_needs_a_redis_to_share_limits_in() {
+    let run = async |variable, value| fails_to_start(&["--demo", "--bind", "127.0.0.1:0"], &[(variable, value)]).await;
+    let (code, text) = run("RESILIENT_REPLICAS", "3").await;
+    assert!(code == Some(2) && text.contains("run_scenario") && text.contains("distributed"), "{text}");
+    let password = "only-replicas-know-it";
+    let url = format!("redis://:{password}@127.0.0.1/none");
+    let (code, text) = run("RESILIENT_REDIS_URL", &url).await;
+    assert!(code == Some(2) && text.contains("Redis") && !text.contains(password), "{text}");
+}
+
+/// Returns the messages of the warnings about settings.
+async fn warnings(arguments: &[&str], environment: &[(&str, &str)]) -> Vec<String> {
+    let server = Server::start_with(arguments, environment).await;
+    server.signal("TERM");
+    let (status, log, _) = server.ended().await;
+    assert_eq!(status.code(), Some(0), "{log:#?}");
+    let lines = log.iter().map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON"));
+    let lines = lines.filter(|line| line["event"] == "config.warning");
+    lines.map(|line| line["message"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_server_for_other_machines_without_redis_starts_and_warns_unless_it_says_that_it_is_alone() {
+    let public = ["--bind", "0.0.0.0:0"];
+    let found = warnings(&public, &[]).await;
+    assert!(found.len() == 2 && found[1].contains("RESILIENT_REDIS_URL"), "{found:?}");
+    let found = warnings(&public, &[("RESILIENT_REPLICAS", "1")]).await;
+    assert!(found.len() == 1 && found[0].contains("proxy"), "{found:?}");
+    assert_eq!(warnings(&[], &[]).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_server_with_redis_warns_of_runs_that_are_left_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("deferred.db");
+    let environment = [("RESILIENT_DEFERRED_PATH", file.to_str().unwrap())];
+    let redis = ["--redis", "redis://127.0.0.1:9"];
+    assert_eq!(warnings(&redis, &environment).await, [""; 0]);
+    std::fs::write(&file, "").unwrap();
+    let found = warnings(&redis, &environment).await;
+    assert!(found.len() == 1 && found[0].contains("RESILIENT_DEFERRED_PATH"), "{found:?}");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_its_start_is_told() {
+    let run = async |args: &[&str]| fails_to_start(args, &[]).await;
+    let (code, text) = run(&[]).await;
     assert!(code == Some(2) && text.contains("MAKE_API_TOKEN is not set"), "{text}");
-    let (code, text) = run(&["--demo", "--admin", "0.0.0.0:0"]);
+    let (code, text) = run(&["--demo", "--admin", "0.0.0.0:0"]).await;
     assert!(code == Some(2) && text.contains("loopback"), "{text}");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let (code, text) = run(&["--demo", "--bind", &address]);
+    let (code, text) = run(&["--demo", "--bind", &address]).await;
     assert_eq!(code, Some(1), "{text}");
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
     let last = lines.last().unwrap();

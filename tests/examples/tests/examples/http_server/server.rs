@@ -217,6 +217,16 @@ impl Server {
     }
 }
 
+/// Runs a server that does not start, and kills it if it does. Returns the exit code and the log.
+pub(crate) async fn fails_to_start(arguments: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, String) {
+    let mut command = Command::from(command(EXECUTABLE));
+    command.args(arguments).env_remove("MAKE_API_TOKEN").envs(environment.iter().copied());
+    let ended = command.stdin(Stdio::null()).kill_on_drop(true).output();
+    let output = timeout(PATIENCE, ended).await.unwrap_or_else(|_| panic!("{arguments:?} starts")).unwrap();
+    assert_eq!(output.stdout, b"");
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
 /// Runs the health check as Docker does. Returns the exit code and the line.
 pub(crate) async fn healthcheck(url: &str) -> (i32, String) {
     let asked = Command::from(command(EXECUTABLE)).args(["healthcheck", "--url", url]).output();
