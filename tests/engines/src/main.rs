@@ -2,6 +2,9 @@
 
 mod deferred;
 mod own_errors;
+mod permit;
+mod records;
+mod replica;
 mod requests;
 mod status_page;
 
@@ -13,6 +16,9 @@ fn main() -> ExitCode {
     match &*server {
         "own-errors" => return own_errors::main(),
         "requests" => return requests::main(),
+        "permit" => return permit::main(args),
+        "records" => return records::main(args),
+        "replica" => return replica::main(),
         "proxy" => return resilient_proxy::run(args),
         "status-page" => return status_page::main(args),
         "orders" | "tasks" | "tasks-beside" => return deferred::main(&server, args),
@@ -20,7 +26,8 @@ fn main() -> ExitCode {
     }
     resilient_example_tests::run(&server, args).unwrap_or_else(|| {
         eprintln!(
-            "expected an example, `own-errors`, `proxy`, `requests`, `status-page`, `orders`, `tasks` or `tasks-beside`"
+            "expected an example, `own-errors`, `permit`, `proxy`, `records`, `replica`, `requests`, `status-page`, \
+             `orders`, `tasks` or `tasks-beside`"
         );
         ExitCode::FAILURE
     })

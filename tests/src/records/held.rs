@@ -8,7 +8,6 @@ use resilient_runtime::deferred::{
     Cancellation, Claim, ClaimToken, Claims, Counts, DeferredStore, Entry, Failure, Filter, Found, NewEntry, Put,
     Receipt, Retried, Scope, StoreFuture, Summary, Swept, Timestamp, Viewer,
 };
-use resilient_sqlite::SqliteStore;
 
 /// The variable with the step at which the store stops.
 pub const HOLD: &str = "RECORDS_HOLD";
@@ -16,7 +15,7 @@ pub const HOLD: &str = "RECORDS_HOLD";
 /// The steps at which a store can stop. It writes `step: WORD` to stderr then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// The store is about to accept an entry. It does not stop here: the test blocks the file before.
+    /// The store is about to accept an entry. It does not stop here: the test blocks the store before.
     Putting,
     /// The entry is on disk, and the caller does not know it.
     Put,
@@ -45,13 +44,13 @@ impl Step {
 }
 
 #[derive(Debug)]
-pub(super) struct HeldStore {
-    store: SqliteStore,
+pub(super) struct HeldStore<S> {
+    store: S,
     hold: Option<Step>,
 }
 
-impl HeldStore {
-    pub(super) fn from_env(store: SqliteStore) -> Result<Self, Box<dyn Error>> {
+impl<S> HeldStore<S> {
+    pub(super) fn from_env(store: S) -> Result<Self, Box<dyn Error>> {
         let hold = match std::env::var(HOLD) {
             Ok(word) => Some(Step::ALL.into_iter().find(|step| step.as_str() == word).ok_or("an unknown step")?),
             Err(_) => None,
@@ -69,7 +68,7 @@ impl HeldStore {
     }
 }
 
-impl DeferredStore for HeldStore {
+impl<S: DeferredStore> DeferredStore for HeldStore<S> {
     fn put(&self, entry: NewEntry) -> StoreFuture<'_, Put> {
         Box::pin(async {
             self.reach(Step::Putting).await;
@@ -149,6 +148,10 @@ impl DeferredStore for HeldStore {
 
     fn counts<'a>(&'a self, server: Option<&'a str>) -> StoreFuture<'a, Counts> {
         self.store.counts(server)
+    }
+
+    fn start_of_machine<'a>(&'a self, run: &'a str, estimate: Timestamp) -> StoreFuture<'a, Timestamp> {
+        self.store.start_of_machine(run, estimate)
     }
 
     fn recover<'a>(&'a self, server: &'a str, now: Timestamp) -> StoreFuture<'a, u64> {

@@ -1,9 +1,12 @@
-//! A server whose writes are deferred while their upstream is down, with a store in a file.
+//! A server whose writes are deferred while their upstream is down, with a store in a file or elsewhere.
 
 #![allow(clippy::unused_self, clippy::unused_async, reason = "a tool has to be an async method")]
 
 mod held;
 mod http;
+pub mod kills;
+pub mod shared_store;
+pub mod steps;
 mod upstream;
 
 use std::error::Error;
@@ -12,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use resilient_runtime::deferred::Bounds;
+use resilient_runtime::deferred::{Bounds, DeferredStore};
 use resilient_runtime::health::Health;
 use resilient_runtime::{McpError, Resilience, ResilienceError, export, mcp, resilient};
 use resilient_sqlite::SqliteStore;
@@ -141,12 +144,21 @@ impl ServerHandler for Records {}
 /// HTTP until it is killed.
 #[must_use]
 pub fn main_from(arguments: impl IntoIterator<Item = String>) -> ExitCode {
+    main_with(arguments, |file, bounds| Ok(SqliteStore::with_bounds(file, bounds)?))
+}
+
+/// Serves as [`main_from`] does, with another store: `open` receives the first argument and the bounds.
+#[must_use]
+pub fn main_with<S: DeferredStore>(
+    arguments: impl IntoIterator<Item = String>,
+    open: impl FnOnce(&str, Bounds) -> Result<S, Box<dyn Error>>,
+) -> ExitCode {
     let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() else {
         return ExitCode::FAILURE;
     };
     let ended = runtime.block_on(async {
         let _logging = resilient_runtime::logging::init();
-        let ended = serve(arguments.into_iter().collect()).await;
+        let ended = serve(arguments.into_iter().collect(), open).await;
         if let Err(error) = &ended {
             tracing::error!("{error}");
         }
@@ -156,15 +168,18 @@ pub fn main_from(arguments: impl IntoIterator<Item = String>) -> ExitCode {
     if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-async fn serve(arguments: Vec<String>) -> Result<(), Box<dyn Error>> {
-    let [file, upstream, rest @ ..] = &arguments[..] else {
-        return Err("expected the file of the store and the address of the upstream".into());
+async fn serve<S: DeferredStore>(
+    arguments: Vec<String>,
+    open: impl FnOnce(&str, Bounds) -> Result<S, Box<dyn Error>>,
+) -> Result<(), Box<dyn Error>> {
+    let [location, upstream, rest @ ..] = &arguments[..] else {
+        return Err("expected the location of the store and the address of the upstream".into());
     };
     let bounds = match std::env::var(BYTES) {
         Ok(bytes) => Bounds { bytes: bytes.parse()?, ..Bounds::default() },
         Err(_) => Bounds::default(),
     };
-    let store = HeldStore::from_env(SqliteStore::with_bounds(file, bounds)?)?;
+    let store = HeldStore::from_env(open(location, bounds)?)?;
     let server = Records::new(upstream)?;
     let (health, factory) = (Arc::clone(&server.health), server.clone());
     let _running = Resilience::from_env()

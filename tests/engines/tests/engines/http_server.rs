@@ -4,10 +4,12 @@ use std::{ffi::OsStr, process::Stdio};
 
 use reqwest::{Client, header};
 use resilient_tests::loopback;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
+    sync::watch,
     time::timeout,
 };
 
@@ -22,7 +24,8 @@ pub(crate) struct Server {
     admin: Option<String>,
     /// The base URL of the demo's upstream, if the server has one.
     upstream: Option<String>,
-    _process: Child,
+    log: watch::Receiver<Vec<Value>>,
+    process: Child,
 }
 
 impl Server {
@@ -45,11 +48,13 @@ impl Server {
         let mut command = Command::new(SERVERS);
         command.args(args).env_remove("RUST_LOG").envs(environment.iter().copied()).kill_on_drop(true);
         let mut process = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
+        let mut read = BufReader::new(process.stderr.take().unwrap()).lines();
         let mut upstream = None;
+        let mut lines = Vec::new();
         let started = async {
-            while let Some(line) = log.next_line().await.unwrap() {
+            while let Some(line) = read.next_line().await.unwrap() {
                 let line: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line}: {error}"));
+                lines.push(line.clone());
                 let text = |field: &str| line[field].as_str().map(str::to_owned);
                 upstream = upstream.or_else(|| text("upstream"));
                 if let Some(address) = text("address") {
@@ -59,9 +64,38 @@ impl Server {
             panic!("it ended")
         };
         let (origin, admin, upstream) = timeout(PATIENCE, started).await.expect("an address");
-        tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
+        let (write, log) = watch::channel(lines);
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = read.next_line().await {
+                write.send_modify(|lines| lines.extend(serde_json::from_str::<Value>(&line)));
+            }
+        });
         let http = loopback::client().timeout(PATIENCE).build().unwrap();
-        Self { http, origin, admin, upstream, _process: process }
+        Self { http, origin, admin, upstream, log, process }
+    }
+
+    /// Kills the process with SIGKILL.
+    pub(crate) async fn kill(mut self) {
+        self.process.kill().await.unwrap();
+    }
+
+    /// Sends SIGTERM.
+    pub(crate) fn terminate(&self) {
+        let process = self.process.id().and_then(|id| Pid::from_raw(id.try_into().unwrap()));
+        kill_process(process.expect("it runs"), Signal::TERM).unwrap();
+    }
+
+    /// The lines of the log so far.
+    pub(crate) fn log(&self) -> Vec<Value> {
+        self.log.borrow().clone()
+    }
+
+    /// Waits for the line of this event, and returns the lines of the log until then.
+    pub(crate) async fn until_logged(&self, event: &str) -> Vec<Value> {
+        let mut log = self.log.clone();
+        let is_there = |lines: &Vec<Value>| lines.iter().any(|line| line["event"] == event);
+        let lines = timeout(PATIENCE, log.wait_for(is_there)).await.expect("the event").expect("the log");
+        lines.clone()
     }
 
     /// The base URL of the routes for operators.
@@ -74,6 +108,14 @@ impl Server {
         let upstream = self.upstream.as_deref().expect("the server of the demo");
         let request = self.http.post(format!("{upstream}/demo/phase/{phase}"));
         request.send().await.unwrap().error_for_status().unwrap();
+    }
+
+    /// Returns how many runs were requested from the demo's upstream.
+    pub(crate) async fn upstream_runs(&self) -> u64 {
+        let upstream = self.upstream.as_deref().expect("the server of the demo");
+        let request = self.http.get(format!("{upstream}/demo/stats"));
+        let stats: Value = request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap();
+        stats["total"]["runs"].as_u64().unwrap_or_else(|| panic!("{stats}"))
     }
 
     /// Calls a tool with a single request, without a session.

@@ -2,6 +2,7 @@
 //! a tool is missing.
 
 mod answers;
+mod balanced;
 mod browser;
 mod conformance;
 mod deferred;
@@ -11,6 +12,8 @@ mod monitoring;
 mod page;
 mod program;
 mod proxy;
+mod redis;
+mod replicas;
 mod requests;
 mod schemas;
 mod tasks;

@@ -1,6 +1,11 @@
 //! The files in `deploy/`, checked by the programs that read them.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 use tempfile::tempdir;
@@ -35,6 +40,23 @@ async fn promtool_accepts_the_rules_and_their_tests_and_the_configuration() {
     assert!(text.contains("SUCCESS"), "{text}");
     assert_good("promtool", &["test", "rules"], "rules.test.yml").await;
     assert_good("promtool", &["check", "config", "--syntax-only"], "prometheus.yml").await;
+}
+
+#[tokio::test]
+async fn promtool_accepts_the_configuration_with_the_targets_of_all_replicas() {
+    let folder = tempdir().unwrap();
+    let targets = folder.path().join("targets");
+    fs::create_dir(&targets).unwrap();
+    for file in ["prometheus.yml", "rules.yml"] {
+        fs::copy(deployed(file), folder.path().join(file)).unwrap();
+    }
+    let (targets, config) = (targets.join("replicas.yml"), folder.path().join("prometheus.yml"));
+    fs::copy(deployed("targets.yml"), &targets).unwrap();
+    let (success, text) = check("promtool", &["check", "config"], &config).await;
+    assert!(success && text.contains("SUCCESS"), "{text}");
+    fs::write(&targets, "- server-2:8000").unwrap();
+    let (success, text) = check("promtool", &["check", "config"], &config).await;
+    assert!(!success, "{text}");
 }
 
 #[tokio::test]
@@ -79,6 +101,54 @@ async fn amtool_accepts_the_configuration_and_routes_every_severity() {
             }
         }
         assert_eq!(receivers, [severity]);
+    }
+}
+
+#[tokio::test]
+async fn haproxy_accepts_the_configuration_of_the_balancer() {
+    assert_good("haproxy", &["-c", "-f"], "haproxy.cfg").await;
+    let config = fs::read_to_string(deployed("haproxy.cfg")).unwrap();
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("haproxy.cfg");
+    fs::write(&file, config.replace("balance leastconn", "balance leastcon")).unwrap();
+    let (success, text) = check("haproxy", &["-c", "-f"], &file).await;
+    assert!(!success && text.contains("leastcon"), "{text}");
+}
+
+#[tokio::test]
+async fn redis_keeps_accepted_runs_and_the_probe_of_its_container_knows_the_password() {
+    let folder = tempdir().unwrap();
+    let in_folder = |name: &str| folder.path().join(name).display().to_string();
+    let secret = in_folder("redis_conf");
+    fs::write(&secret, "requirepass only-replicas-know-it\n").unwrap();
+    let config = fs::read_to_string(deployed("redis.conf")).unwrap();
+    let config =
+        config.replace("/run/secrets/redis_conf", &secret).replace("dir /data", &format!("dir {}", in_folder("")));
+    fs::write(in_folder("redis.conf"), config).unwrap();
+    let mut redis = Command::new("redis-server");
+    redis.args([in_folder("redis.conf"), "--port".to_owned(), "0".to_owned(), "--unixsocket".to_owned()]);
+    redis.arg(in_folder("socket")).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+    let _redis = redis.spawn().unwrap_or_else(|error| panic!("{error}; run tests/engines/install"));
+
+    let compose = fs::read_to_string(deployed("compose.replicas.yml")).unwrap();
+    let probe = compose.split_once("test: [\"CMD-SHELL\", \"").expect("a probe").1.split_once("\"]").unwrap().0;
+    let probe = probe.replace("$$", "$").replace("/run/secrets/redis_conf", &secret);
+    let cli = format!("redis-cli -s {}", in_folder("socket"));
+    let shell = async |line: &str| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &line.replace("redis-cli", &cli)]);
+        run(shell, "").await
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !shell(&probe).await.0 {
+        assert!(Instant::now() < deadline, "{probe}");
+    }
+    assert!(!shell("redis-cli ping | grep -q PONG").await.0, "it answers without the password");
+    for (name, value) in
+        [("appendonly", "yes"), ("appendfsync", "always"), ("maxmemory-policy", "volatile-lru"), ("save", "")]
+    {
+        let (_, out, err) = shell(&format!("REDISCLI_AUTH=only-replicas-know-it redis-cli CONFIG GET {name}")).await;
+        assert_eq!(out.trim_end_matches('\n'), format!("{name}\n{value}").trim_end_matches('\n'), "{err}");
     }
 }
 

@@ -16,6 +16,6 @@ use std::path::PathBuf;
 use crate::script;
 
 /// Returns the path of a file in `deploy/`.
-fn deployed(file: &str) -> PathBuf {
+pub(crate) fn deployed(file: &str) -> PathBuf {
     script("../../deploy").join(file)
 }
