@@ -40,6 +40,7 @@ fn pages() -> Vec<Page> {
         "resilient-macros/src",
         "resilient-policy/src",
         "resilient-proxy",
+        "resilient-redis/src",
         "resilient-runtime/src",
     ] {
         collect(&repository().join(folder), "md", &mut paths);
@@ -212,7 +213,8 @@ fn the_readme_is_read_where_no_other_file_is() {
 
 #[test]
 fn pages_of_the_guide_that_are_named_are_there() {
-    let guide = names("resilient-runtime/src/guide", "md");
+    let guides = ["resilient-runtime/src/guide", "resilient-redis/src/guide"];
+    let guide: Vec<_> = guides.iter().flat_map(|folder| names(folder, "md")).collect();
     for page in pages() {
         for (number, line) in parse(&page.text).1 {
             for named in line.split("guide::").skip(1) {
@@ -233,10 +235,12 @@ fn every_page_of_the_guide_is_compiled_with_it() {
 
 #[test]
 fn links_to_a_heading_find_one() {
-    let crate_docs: String = read("resilient-runtime/src/lib.rs")
-        .lines()
-        .filter_map(|line| line.strip_prefix("//! "))
-        .fold(String::new(), |text, line| text + line + "\n");
+    let crate_docs = |page: &Page| {
+        let package = page.name.split('/').next().unwrap_or_default();
+        let source = read(&format!("{package}/src/lib.rs"));
+        let lines = source.lines().filter_map(|line| line.strip_prefix("//! "));
+        lines.fold(String::new(), |text, line| text + line + "\n")
+    };
     let mut seen = 0;
     for page in pages() {
         for (number, line) in parse(&page.text).1 {
@@ -247,7 +251,7 @@ fn links_to_a_heading_find_one() {
                 };
                 let there = match place {
                     "" => anchors(&page.text),
-                    "crate" => anchors(&crate_docs),
+                    "crate" => anchors(&crate_docs(&page)),
                     other => anchors(&read(&format!(
                         "resilient-runtime/src/guide/{}.md",
                         other.trim_start_matches("super::")

@@ -28,6 +28,7 @@ const RUNTIME: Layers = &[
             "log_fields",
             "panics",
             "rate_limit",
+            "replicas",
             "statistics",
         ],
     ),
@@ -85,6 +86,13 @@ const PROXY: Layers = &[
     ("entry", &["run"]),
 ];
 
+const REDIS: Layers = &[
+    ("ground", &["address", "clock", "stream"]),
+    ("one Redis", &["link", "redis"]),
+    ("what is shared", &["deferred", "limit", "news", "sessions", "shared"]),
+    ("faces", &["guide", "start"]),
+];
+
 const MACROS: Layers =
     &[("shared", &["krate", "latest", "manifest", "parse", "project"]), ("macros", &["mcp_error", "resilient"])];
 
@@ -128,6 +136,11 @@ fn a_module_of_the_client_names_no_module_of_a_higher_layer_and_there_is_no_circ
 #[test]
 fn a_module_of_the_proxy_names_no_module_of_a_higher_layer_and_there_is_no_circle() {
     assert_layers("resilient-proxy/src", "crate", PROXY);
+}
+
+#[test]
+fn a_module_for_redis_names_no_module_of_a_higher_layer_and_there_is_no_circle() {
+    assert_layers("resilient-redis/src", "crate", REDIS);
 }
 
 #[test]

@@ -13,13 +13,14 @@ const OF_CARGO: [&str; 4] = [".cargo_vcs_info.json", "Cargo.lock", "Cargo.toml",
 const OF_ALL: [&str; 3] = ["LICENSE-APACHE", "LICENSE-MIT", "README.md"];
 
 /// The packages that have the README of the repository.
-const OF_REPOSITORY: [&str; 4] = ["resilient-policy", "resilient-macros", "resilient-runtime", "resilient-sqlite"];
+const OF_REPOSITORY: [&str; 5] =
+    ["resilient-policy", "resilient-macros", "resilient-runtime", "resilient-sqlite", "resilient-redis"];
 
 /// The packages with their own README.
 const WITH_README: [&str; 2] = ["resilient-client", "resilient-proxy"];
 
-/// The sources, and the pages and expectations that they include.
-const OF_SOURCES: [&str; 4] = ["rs", "md", "snap", "css"];
+/// The sources, and the pages, expectations and scripts that they include.
+const OF_SOURCES: [&str; 5] = ["rs", "md", "snap", "css", "lua"];
 
 fn packaged(package: &str) -> Vec<String> {
     let output = Command::new(env!("CARGO"))

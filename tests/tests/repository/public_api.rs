@@ -39,7 +39,8 @@ fn unstable_rustdoc(directory: &Path) -> PathBuf {
 fn every_change_of_the_public_api_is_a_change_of_its_snapshot() {
     let directory = tempfile::tempdir().expect("a directory");
     let rustdoc = unstable_rustdoc(directory.path());
-    for package in ["resilient-client", "resilient-policy", "resilient-runtime", "resilient-sqlite"] {
+    for package in ["resilient-client", "resilient-policy", "resilient-redis", "resilient-runtime", "resilient-sqlite"]
+    {
         let json = rustdoc_json(package, &rustdoc);
         let api = public_api::Builder::from_rustdoc_json(json)
             .omit_auto_derived_impls(true)
