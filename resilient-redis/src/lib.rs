@@ -85,7 +85,7 @@
 //!
 //! ```text
 //! ACL SETUSER app +exists +del +hget +hmget +hset +hsetnx +hdel +hincrby +zadd +zrem +zrange +zcard
-//!     +sadd +smembers +lpush +llen +rpop +info +config|get
+//!     +sadd +smembers +lpush +llen +rpop +expire +hstrlen +info +config|get
 //! ```
 //!
 //! Sessions need these beside those for limits and breakers:

@@ -65,7 +65,7 @@ const LARGEST: usize = 16 << 10;
 ///
 /// The id of a session is enough to continue it, here as on a single replica: rmcp does not bind a session to a user,
 /// and restoring one does not check who asks. So authenticate every request. A restored session has no rights: each
-/// call has the headers and extensions of its own request, such as the
+/// call has the headers and extensions of the request that contains it, such as the
 /// [`Principal`](resilient_runtime::identity::Principal), and not those of the request that began the session. Another
 /// user with the id could read the messages that the server sends in this session, answer its requests, and cancel
 /// calls.

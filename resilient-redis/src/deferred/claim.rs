@@ -8,7 +8,7 @@ use resilient_runtime::deferred::{Claim, Claims, Entry, State, Swept, Timestamp}
 
 use super::changes::{Changes, Memory};
 use super::client::{Client, after};
-use super::damaged::{Damaged, forget};
+use super::damaged::Damaged;
 use super::error::Fault;
 use super::identity::Identity;
 use super::read::{After, Content, Listed, listed, rows};
@@ -68,18 +68,8 @@ pub(super) async fn claim_some(
     let is_full = found.entries.len() >= limit;
     let (mut changes, mut claimed, mut ended) = (Changes::default(), Vec::new(), Vec::new());
     let mut damaged = Damaged::new(&sets, wanted.now);
-    for Listed { member, content } in found.entries {
-        let mut stored = match content {
-            Content::Stored(stored) => stored,
-            Content::Missing => {
-                forget(names, &mut changes, &sets, &member);
-                continue;
-            }
-            Content::Damaged(what) => {
-                damaged.postpone(&mut changes, member, what);
-                continue;
-            }
-        };
+    for listed in found.entries {
+        let Some((member, mut stored)) = damaged.readable(names, &mut changes, listed) else { continue };
         let Some(tool) = tools.iter().find(|tool| tool.name == stored.entry.summary.tool) else {
             damaged.postpone(&mut changes, member, "an entry of another tool");
             continue;
@@ -121,18 +111,8 @@ pub(super) async fn sweep(client: &Client, identity: &Identity, server: &str, no
     // In the order of their acceptance, which is that of members.
     found.entries.sort_by(|one, other| one.member.cmp(&other.member));
     let (mut changes, mut swept, mut damaged) = (Changes::default(), Swept::default(), Damaged::new(&sets, now));
-    for Listed { member, content } in found.entries {
-        let mut stored = match content {
-            Content::Stored(stored) => stored,
-            Content::Missing => {
-                forget(names, &mut changes, &sets, &member);
-                continue;
-            }
-            Content::Damaged(what) => {
-                damaged.postpone(&mut changes, member, what);
-                continue;
-            }
-        };
+    for listed in found.entries {
+        let Some((_, mut stored)) = damaged.readable(names, &mut changes, listed) else { continue };
         if stored.entry.is_removable(now) {
             stored.remove(names, &mut changes);
             swept.removed += 1;

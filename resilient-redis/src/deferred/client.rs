@@ -64,7 +64,7 @@ impl Client {
             return Err(Fault::Conflict.into());
         }
         // Random, so that several clients do not read in step.
-        tokio::time::sleep(Duration::from_micros(random(200..3_000))).await;
+        tokio::time::sleep(Duration::from_micros(fastrand::u64(200..3_000))).await;
         Ok(())
     }
 }
@@ -74,15 +74,7 @@ impl Client {
 /// A Redis that was restored, or that took over before it had the last changes, repeats them. A client that knows a
 /// number of the lost ones must not take another change for it.
 pub(super) fn after(number: u64) -> u64 {
-    number.saturating_add(random(1..1 << 32))
-}
-
-/// Returns a random number, of low quality.
-fn random(range: std::ops::Range<u64>) -> u64 {
-    use std::hash::{BuildHasher, RandomState};
-
-    let length = range.end.saturating_sub(range.start).max(1);
-    range.start + RandomState::new().hash_one(0) % length
+    number.saturating_add(fastrand::u64(1..1 << 32))
 }
 
 /// Limits the duration of a call.
@@ -92,3 +84,27 @@ pub(super) async fn within<T>(call: impl Future<Output = Result<T, StoreError>>)
         Err(_) => Err(Fault::Late.into()),
     }
 }
+
+/// Repeats an attempt while other clients interfere, in bounded time. An attempt evaluates to a `Result` with a
+/// [`Fault`]. A macro, because a function could not say that the future of a closure is `Send`.
+macro_rules! attempt {
+    ($from:expr, |$client:ident, $identity:ident| $attempt:expr) => {
+        Box::pin($crate::deferred::client::within(async move {
+            let began = std::time::Instant::now();
+            let $client = &*$from;
+            loop {
+                let attempt = async {
+                    let identity = $client.identity().await?;
+                    let $identity = &*identity;
+                    $attempt
+                };
+                match attempt.await {
+                    Ok(done) => return Ok(done),
+                    Err(fault) => $client.again(began, fault).await?,
+                }
+            }
+        }))
+    };
+}
+
+pub(super) use attempt;

@@ -6,15 +6,15 @@ use resilient_runtime::deferred::{Receipt, StoreErrorKind, Timestamp};
 
 use super::changes::Changes;
 use super::names::Names;
-use super::read::receipt_of;
+use super::read::{Content, Listed, receipt_of};
 use super::row::bits;
-use super::stored::HIGHEST_SCORE;
+use super::stored::{HIGHEST_SCORE, Stored};
 
 /// After what time an entry that could not be read is read again.
 const WAITS: Duration = Duration::from_secs(60 * 60);
 
 /// Removes a member whose entry something else than this crate removed, or else it would be read for ever.
-pub(super) fn forget(names: &Names, changes: &mut Changes, sets: &[String], member: &str) {
+fn forget(names: &Names, changes: &mut Changes, sets: &[String], member: &str) {
     changes.expect(&format!("{}{}", names.entries, receipt_of(member)), "row", String::new());
     for set in sets {
         changes.run("ZREM", set, [member.as_bytes()]);
@@ -33,6 +33,23 @@ pub(super) struct Damaged<'a> {
 impl<'a> Damaged<'a> {
     pub(super) fn new(sets: &'a [String], now: Timestamp) -> Self {
         Self { sets, later: now.after(WAITS).millis().min(HIGHEST_SCORE), found: Vec::new() }
+    }
+
+    /// Returns the entry of a member with its member. If there is none that can be read, adds a change after which the
+    /// others do not wait for it.
+    pub(super) fn readable(
+        &mut self,
+        names: &Names,
+        changes: &mut Changes,
+        listed: Listed,
+    ) -> Option<(String, Box<Stored>)> {
+        let Listed { member, content } = listed;
+        match content {
+            Content::Stored(stored) => return Some((member, stored)),
+            Content::Missing => forget(names, changes, self.sets, &member),
+            Content::Damaged(why) => self.postpone(changes, member, why),
+        }
+        None
     }
 
     /// Adds a change after which a member is read again later.

@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, oneshot};
 use tokio::time::timeout;
 
-use super::client::{Client, PATIENCE, within};
+use super::client::{Client, PATIENCE, attempt};
 use super::error::Fault;
 use super::read::{by_key, by_receipt, counts, found, list, may_see};
 use super::stored::Fields;
@@ -90,28 +90,6 @@ impl Redis {
     }
 }
 
-/// Repeats an attempt while other clients interfere, in bounded time. An attempt evaluates to a `Result` with a
-/// [`Fault`].
-macro_rules! attempt {
-    ($self:ident, |$client:ident, $identity:ident| $attempt:expr) => {
-        Box::pin(within(async move {
-            let began = Instant::now();
-            let $client = &*$self.client;
-            loop {
-                let attempt = async {
-                    let identity = $client.identity().await?;
-                    let $identity = &*identity;
-                    $attempt
-                };
-                match attempt.await {
-                    Ok(done) => return Ok(done),
-                    Err(fault) => $client.again(began, fault).await?,
-                }
-            }
-        }))
-    };
-}
-
 impl RedisDeferredStore {
     /// Sets the bounds. They are not in Redis; give all processes the same. [`Bounds::bytes`] limits the sum of
     /// arguments, principals and results, with 2 KiB for each entry; to end what it has, the store may exceed it by an
@@ -127,7 +105,7 @@ impl RedisDeferredStore {
         token: ClaimToken,
         transition: impl Fn(&mut Entry) -> bool + Send + Sync + 'a,
     ) -> StoreFuture<'a, Option<Summary>> {
-        attempt!(self, |client, identity| {
+        attempt!(self.client, |client, identity| {
             transitions::fenced(client, identity, self.bounds, token, &transition).await
         })
     }
@@ -205,7 +183,7 @@ impl DeferredStore for RedisDeferredStore {
 
     fn withdraw(&self, receipt: Receipt) -> StoreFuture<'_, bool> {
         let attempt: StoreFuture<'_, bool> =
-            attempt!(self, |client, identity| transitions::withdraw(client, identity, receipt).await);
+            attempt!(self.client, |client, identity| transitions::withdraw(client, identity, receipt).await);
         Box::pin(async move {
             let withdrawn = attempt.await;
             if let (Err(_), Ok(runtime)) = (&withdrawn, Handle::try_current()) {
@@ -217,7 +195,7 @@ impl DeferredStore for RedisDeferredStore {
     }
 
     fn find<'a>(&'a self, scope: &'a Scope, arguments: &'a str, now: Timestamp) -> StoreFuture<'a, Option<Found>> {
-        attempt!(self, |client, identity| {
+        attempt!(self.client, |client, identity| {
             let holder = by_key(client, identity, identity.secret.key_hash(scope), Fields::All).await?;
             let entry = holder.and_then(|it| it.stored).map(|it| it.entry).filter(|it| it.holds_key(now));
             Ok(entry.map(|entry| found(entry, identity.secret.arguments_hash(arguments))))
@@ -225,14 +203,14 @@ impl DeferredStore for RedisDeferredStore {
     }
 
     fn share<'a>(&'a self, scope: &'a Scope, arguments: &'a str, now: Timestamp) -> StoreFuture<'a, Option<Found>> {
-        attempt!(self, |client, identity| {
+        attempt!(self.client, |client, identity| {
             let hashes = (identity.secret.key_hash(scope), identity.secret.arguments_hash(arguments));
             put::find_shared(client, identity, hashes, now).await
         })
     }
 
     fn get<'a>(&'a self, receipt: Receipt, viewer: &'a Viewer) -> StoreFuture<'a, Option<Entry>> {
-        attempt!(self, |client, identity| {
+        attempt!(self.client, |client, identity| {
             let stored = by_receipt(client, identity, receipt, Fields::All).await?;
             Ok(stored.map(|stored| stored.entry).filter(|entry| may_see(viewer, identity.secret, entry)))
         })
@@ -283,27 +261,27 @@ impl DeferredStore for RedisDeferredStore {
         viewer: &'a Viewer,
         now: Timestamp,
     ) -> StoreFuture<'a, Option<Cancellation>> {
-        attempt!(self, |client, identity| transitions::cancel(client, identity, receipt, viewer, now).await)
+        attempt!(self.client, |client, identity| transitions::cancel(client, identity, receipt, viewer, now).await)
     }
 
     fn retry(&self, receipt: Receipt, now: Timestamp) -> StoreFuture<'_, Retried> {
-        attempt!(self, |client, identity| transitions::retry(client, identity, receipt, now).await)
+        attempt!(self.client, |client, identity| transitions::retry(client, identity, receipt, now).await)
     }
 
     fn discard(&self, receipt: Receipt, now: Timestamp) -> StoreFuture<'_, bool> {
-        attempt!(self, |client, identity| transitions::discard(client, identity, receipt, now).await)
+        attempt!(self.client, |client, identity| transitions::discard(client, identity, receipt, now).await)
     }
 
     fn list<'a>(&'a self, filter: &'a Filter) -> StoreFuture<'a, Vec<Summary>> {
-        attempt!(self, |client, identity| list(client, identity, filter).await)
+        attempt!(self.client, |client, identity| list(client, identity, filter).await)
     }
 
     fn counts<'a>(&'a self, server: Option<&'a str>) -> StoreFuture<'a, Counts> {
-        attempt!(self, |client, identity| counts(client, identity, server).await)
+        attempt!(self.client, |client, identity| counts(client, identity, server).await)
     }
 
     fn start_of_machine<'a>(&'a self, run: &'a str, estimate: Timestamp) -> StoreFuture<'a, Timestamp> {
-        attempt!(self, |client, identity| {
+        attempt!(self.client, |client, identity| {
             // The identity is not used, but a store of a newer format is refused.
             let _ = identity;
             start::start(client, run, estimate).await
@@ -316,7 +294,8 @@ impl DeferredStore for RedisDeferredStore {
             let (mut changed, mut position, mut has_gaps) = (0, Some(String::new()), false);
             while let Some(after) = &position {
                 let step: StoreFuture<'_, _> =
-                    attempt!(self, |client, identity| claim::recover(client, identity, (server, now), after).await);
+                    attempt!(self.client, |client, identity| claim::recover(client, identity, (server, now), after)
+                        .await);
                 let step = step.await?;
                 changed += step.changed;
                 has_gaps |= step.has_gaps;
@@ -324,7 +303,7 @@ impl DeferredStore for RedisDeferredStore {
             }
             if has_gaps {
                 let count: StoreFuture<'_, _> =
-                    attempt!(self, |client, identity| claim::count_again(client, identity).await);
+                    attempt!(self.client, |client, identity| claim::count_again(client, identity).await);
                 count.await?;
             }
             Ok(changed)
@@ -333,7 +312,7 @@ impl DeferredStore for RedisDeferredStore {
 
     fn sweep<'a>(&'a self, server: &'a str, now: Timestamp) -> StoreFuture<'a, Swept> {
         let attempt: StoreFuture<'_, Swept> =
-            attempt!(self, |client, identity| claim::sweep(client, identity, server, now).await);
+            attempt!(self.client, |client, identity| claim::sweep(client, identity, server, now).await);
         Box::pin(async move {
             // The store may be another one than at the start.
             self.check_durability().await;
@@ -346,6 +325,6 @@ impl DeferredStore for RedisDeferredStore {
     }
 
     fn check(&self) -> StoreFuture<'_, ()> {
-        attempt!(self, |client, identity| put::check(client, identity, self.bounds).await)
+        attempt!(self.client, |client, identity| put::check(client, identity, self.bounds).await)
     }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use resilient_runtime::deferred::{Receipt, StoreError, StoreErrorKind};
 use tokio::runtime::Handle;
 
-use super::client::{Client, within};
+use super::client::{Client, attempt};
 use super::transitions::withdraw_or_refuse;
 
 /// The maximum number of entries that wait for their withdrawal while Redis is away.
@@ -108,17 +108,7 @@ async fn run(running: Running, client: Arc<Client>) {
 }
 
 async fn withdraw_one(client: &Client, receipt: Receipt) -> Result<bool, StoreError> {
-    let began = Instant::now();
-    within(async {
-        loop {
-            let withdrawn = async { withdraw_or_refuse(client, &*client.identity().await?, receipt).await };
-            match withdrawn.await {
-                Ok(withdrawn) => return Ok(withdrawn),
-                Err(fault) => client.again(began, fault).await?,
-            }
-        }
-    })
-    .await
+    attempt!(client, |client, identity| withdraw_or_refuse(client, identity, receipt).await).await
 }
 
 /// Emits the event for an entry that may be delivered although its caller left.

@@ -16,6 +16,8 @@ mod races;
 mod server;
 mod settings;
 mod speed;
+#[path = "../../../resilient-sqlite/tests/store/writes.rs"]
+mod writes;
 
 use std::future::Future;
 use std::time::{Duration, Instant, SystemTime};
@@ -25,6 +27,7 @@ use resilient_runtime::deferred::{
     Claim, ClaimedTool, DeferredSettings, DeferredStore, Entry, NewEntry, Put, Receipt, Scope, Timestamp, Viewer,
 };
 use server::RedisServer;
+use writes::{now, write};
 
 /// The maximum duration of what another program does.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -34,25 +37,6 @@ const DURABLE: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
 fn store(server: &RedisServer) -> RedisDeferredStore {
     Redis::new(&server.url()).deferred_store()
-}
-
-fn now() -> Timestamp {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
-    Timestamp::from_millis(u64::try_from(now.as_millis()).expect("a time"))
-}
-
-/// Returns a write with a new key, due at once.
-fn write() -> NewEntry {
-    let receipt = Receipt::random().expect("random bits");
-    let scope = Scope {
-        server: "server".into(),
-        tool: "write".into(),
-        principal: "caller".into(),
-        key: format!("key of {receipt}"),
-    };
-    let policy = DeferredSettings::new().ttl(Duration::from_secs(3_600));
-    let arguments = format!(r#"{{"text":"{}"}}"#, "x".repeat(400));
-    NewEntry { receipt, scope, arguments, correlation_id: "c".into(), policy, due: now(), now: now() }
 }
 
 async fn accept(store: &RedisDeferredStore, new: NewEntry) -> Receipt {

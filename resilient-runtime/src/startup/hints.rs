@@ -55,8 +55,8 @@ struct Known {
 }
 
 impl Known {
-    /// Arms the breaker because of an opening in another replica. Each opening is for one time, in whatever state the
-    /// breaker is then. A breaker is armed once in each of its open periods at most: many replicas together have an
+    /// Arms the breaker because of an opening in another replica. Each opening has an effect once, and none later if the
+    /// breaker is not closed now. A breaker is armed once in each of its open periods at most: many replicas together have an
     /// opening at nearly any time if each of them has few, and each arming may open this breaker.
     fn react(&mut self, breaker: &Breaker, id: OpeningId, now: Instant) {
         let is_new = self.seen.is_new(id, now);

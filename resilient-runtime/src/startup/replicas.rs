@@ -55,7 +55,7 @@ impl Resilience {
     /// use resilient_runtime::replicas::{Opening, OpeningId, PermitRequest, SharedFuture, SharedState, Taken};
     /// use resilient_runtime::{Guard, Policy, Resilience, ResilienceError};
     ///
-    /// /// Allows one call in each interval, whatever its limit and key. A real one is on another machine.
+    /// /// Allows one call in each interval, for all limits and keys together. A real one is on another machine.
     /// #[derive(Debug, Default)]
     /// struct Memory(Mutex<Option<Instant>>);
     ///

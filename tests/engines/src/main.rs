@@ -8,7 +8,7 @@ mod replica;
 mod requests;
 mod status_page;
 
-use std::{env, process::ExitCode};
+use std::{env, error::Error, process::ExitCode};
 
 fn main() -> ExitCode {
     let mut args = env::args_os().skip(1);
@@ -31,4 +31,15 @@ fn main() -> ExitCode {
         );
         ExitCode::FAILURE
     })
+}
+
+/// Returns the exit code of a server, after its error is written to the log.
+fn exit_code(ended: Result<(), Box<dyn Error>>) -> ExitCode {
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -86,11 +86,5 @@ async fn run() -> Result<(), Box<dyn Error>> {
 }
 
 pub(crate) fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    crate::exit_code(run())
 }

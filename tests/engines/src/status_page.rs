@@ -81,13 +81,7 @@ impl ServerHandler for Many {}
 /// Runs the server. The argument is the number of tools besides `fail`.
 pub(crate) fn main(mut args: impl Iterator<Item = OsString>) -> ExitCode {
     let count = args.next().and_then(|count| count.to_str()?.parse().ok());
-    match serve(count.unwrap_or_default()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    crate::exit_code(serve(count.unwrap_or_default()))
 }
 
 #[tokio::main]

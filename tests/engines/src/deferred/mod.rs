@@ -47,13 +47,7 @@ fn upstream() -> Result<(), Failure> {
 
 /// Runs the server of this name. The argument is the folder of its store.
 pub(crate) fn main(server: &str, args: impl Iterator<Item = OsString>) -> ExitCode {
-    match run(server, args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    crate::exit_code(run(server, args))
 }
 
 #[tokio::main]

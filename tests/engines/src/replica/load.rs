@@ -1,4 +1,4 @@
-//! Load: a constant rate of calls, whatever becomes of them.
+//! Load: a constant rate of calls, which does not depend on their results.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};

@@ -38,13 +38,7 @@ enum Command {
 }
 
 pub(crate) fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    crate::exit_code(run())
 }
 
 /// With one thread, a stall of the process is a stall of each call, so that [`stalls`] sees all of them.
