@@ -196,11 +196,14 @@ impl Client {
         kill_process(self.id, signal).unwrap();
     }
 
-    /// Waits for the end of the process.
+    /// Waits for the end of the process and of its log, so that [`log`](Self::log) returns all of it.
     pub(crate) async fn ended(&self) -> ExitStatus {
         let mut process = self.process.lock().await;
         let ended = timeout(LIMIT, process.wait()).await;
-        ended.unwrap_or_else(|_| panic!("the process does not end: {:#?}", self.log())).unwrap()
+        let status = ended.unwrap_or_else(|_| panic!("the process does not end: {:#?}", self.log())).unwrap();
+        let closed = timeout(LIMIT, self.log.clone().wait_for(|_| false)).await;
+        assert!(closed.is_ok(), "the log does not end with the process: {:#?}", self.log());
+        status
     }
 }
 
