@@ -21,6 +21,7 @@ pub(crate) enum Part {
 }
 
 impl Part {
+    #[cfg(any(feature = "http", feature = "otel", feature = "prometheus"))]
     pub(crate) const ALL: [Self; 2] = [Self::RateLimit, Self::Breaker];
 
     /// Returns the word used in the log and in metrics.
