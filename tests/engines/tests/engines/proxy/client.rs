@@ -201,8 +201,8 @@ impl Client {
         let mut process = self.process.lock().await;
         let ended = timeout(LIMIT, process.wait()).await;
         let status = ended.unwrap_or_else(|_| panic!("the process does not end: {:#?}", self.log())).unwrap();
-        let closed = timeout(LIMIT, self.log.clone().wait_for(|_| false)).await;
-        assert!(closed.is_ok(), "the log does not end with the process: {:#?}", self.log());
+        let mut log = self.log.clone();
+        assert!(timeout(LIMIT, log.wait_for(|_| false)).await.is_ok(), "the log does not end: {:#?}", self.log());
         status
     }
 }
