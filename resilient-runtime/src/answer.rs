@@ -41,6 +41,12 @@ pub trait Answer: sealed::Sealed + Sized {
     #[doc(hidden)]
     fn meaning(&self) -> Meaning;
 
+    /// Returns whether the answer is a good one, without what an error means.
+    #[doc(hidden)]
+    fn __is_good(&self) -> bool {
+        matches!(self.meaning(), Meaning::Good)
+    }
+
     /// Returns the answer of a call that the function did not answer.
     #[doc(hidden)]
     fn refused(error: ResilienceError) -> Self;
@@ -116,6 +122,11 @@ impl<T, E: ToolError + FromResilience> Answer for Result<T, E> {
             Ok(_) => Meaning::Good,
             Err(error) => Meaning::Failed(Failed(Failure::of(error))),
         }
+    }
+
+    #[inline]
+    fn __is_good(&self) -> bool {
+        self.is_ok()
     }
 
     fn refused(error: ResilienceError) -> Self {

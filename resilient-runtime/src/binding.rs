@@ -13,11 +13,12 @@ use crate::cache::{Answers, Generation};
 use crate::clock::{Length, Moment};
 #[cfg(feature = "rate-limit")]
 use crate::rate_limit::RateLimits;
-use crate::statistics::{RecentErrors, ToolStatistics};
+use crate::statistics::{AttemptStatistics, CountedOnce, RecentErrors, ToolStatistics};
 
 /// The state that one function is bound to. Its inline fields are what every call reads, in less than a cache line.
 pub(crate) struct Binding {
-    pub(crate) statistics: Arc<ToolStatistics>,
+    /// Counts the calls that begin with their first attempt at once.
+    pub(crate) counted_once: Arc<CountedOnce>,
     pub(crate) breaker: Option<BreakerHandle>,
     /// The timeout of the whole call.
     pub(crate) timeout: Length,
@@ -33,6 +34,7 @@ pub(crate) struct Binding {
 
 /// The part of a [`Binding`] that few calls need.
 pub(crate) struct ColdFields {
+    pub(crate) statistics: Arc<ToolStatistics>,
     pub(crate) bulkheads: Option<Arc<Bulkheads>>,
     #[cfg(feature = "rate-limit")]
     pub(crate) rate_limits: Option<Arc<RateLimits>>,
@@ -122,6 +124,12 @@ impl Binding {
 
     pub(crate) fn policy(&self) -> &Policy {
         &self.cold.policy
+    }
+
+    /// Returns the statistics of the attempts: those of the breaker, or the function's own without a breaker. The breakers
+    /// of all keys are counted as one.
+    pub(crate) fn attempts(&self) -> &AttemptStatistics {
+        self.breaker.as_deref().map_or_else(|| self.cold.statistics.own_attempts(), Breaker::attempts)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::breaker::Breaker;
 use crate::context::CallContext;
 use crate::error::ResilienceError;
 use crate::gate::{self, InFlight};
-use crate::pipeline::{self, Call};
+use crate::pipeline::{self, CallCell};
 use crate::registry::{Registry, rules};
 use crate::site::{Entry, Location, Site};
 
@@ -201,7 +201,7 @@ impl GuardedCall<'_> {
         F: Future<Output = R>,
     {
         let _in_flight = self.admit();
-        let call = pin!(Call::new(self.entry));
+        let call = pin!(CallCell::new(self.entry));
         let mut call = pin!(pipeline::repeat(call, move |_| Some(attempt()), pipeline::Special::NONE));
         let Some(token) = self.cancellation else { return call.await };
         let mut cancelled = pin!(token.cancelled());

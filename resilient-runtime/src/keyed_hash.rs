@@ -10,8 +10,16 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 #[cfg(feature = "replicas")]
 static OF_REPLICAS: OnceLock<[u8; 16]> = OnceLock::new();
 
+/// The number of bytes that are hashed together.
+const TOGETHER: usize = 32;
+
 /// Hashes a list of parts so that different lists have different inputs.
-pub(crate) struct KeyedHash(SipHasher13);
+pub(crate) struct KeyedHash {
+    hasher: SipHasher13,
+    /// Small parts, which are collected: each write of the hasher costs about as much as that of many bytes.
+    collected: [u8; TOGETHER],
+    length: usize,
+}
 
 impl KeyedHash {
     pub(crate) fn new() -> Self {
@@ -21,14 +29,18 @@ impl KeyedHash {
             let random = || std::hash::BuildHasher::build_hasher(&std::hash::RandomState::new()).finish();
             (random(), random())
         });
-        Self(SipHasher13::new_with_keys(a, b))
+        Self::with(SipHasher13::new_with_keys(a, b))
+    }
+
+    const fn with(hasher: SipHasher13) -> Self {
+        Self { hasher, collected: [0; TOGETHER], length: 0 }
     }
 
     /// Creates a hash with the key that all replicas of the server share, or else with that of the process.
     pub(crate) fn of_replicas() -> Self {
         #[cfg(feature = "replicas")]
         if let Some(key) = OF_REPLICAS.get() {
-            return Self(SipHasher13::new_with_key(key));
+            return Self::with(SipHasher13::new_with_key(key));
         }
         Self::new()
     }
@@ -41,17 +53,41 @@ impl KeyedHash {
 
     /// Adds a byte that says which parts follow.
     pub(crate) fn tag(&mut self, tag: u8) {
-        self.0.write(&[tag]);
+        self.write(&[tag]);
     }
 
     /// Adds a part, preceded by its length.
     pub(crate) fn part(&mut self, bytes: &[u8]) {
-        self.0.write_u64(bytes.len() as u64);
-        self.0.write(bytes);
+        self.write(&(bytes.len() as u64).to_ne_bytes());
+        self.write(bytes);
     }
 
-    pub(crate) fn finish(self) -> u128 {
-        self.0.finish128().as_u128()
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        match self.collected.get_mut(self.length..).and_then(|free| free.get_mut(..bytes.len())) {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                self.length += bytes.len();
+            }
+            None => self.write_through(bytes),
+        }
+    }
+
+    #[cold]
+    fn write_through(&mut self, bytes: &[u8]) {
+        self.flush();
+        self.hasher.write(bytes);
+    }
+
+    fn flush(&mut self) {
+        let collected = self.collected.get(..self.length).unwrap_or_default();
+        self.hasher.write(collected);
+        self.length = 0;
+    }
+
+    pub(crate) fn finish(mut self) -> u128 {
+        self.flush();
+        self.hasher.finish128().as_u128()
     }
 }
 
@@ -99,7 +135,7 @@ impl Collected {
     pub(crate) fn hash_after(parts: KeyedHash, values: impl FnOnce(&mut Self)) -> Option<u128> {
         // The parts show where they end, and nothing follows the values.
         let mut collected = Self(parts);
-        crate::panics::catch_panic(|| values(&mut collected))?;
+        crate::panics::catch_panic_inline(|| values(&mut collected))?;
         Some(collected.0.finish())
     }
 }
@@ -115,7 +151,8 @@ impl Hasher for Collected {
         0
     }
 
+    #[inline]
     fn write(&mut self, bytes: &[u8]) {
-        self.0.0.write(bytes);
+        self.0.write(bytes);
     }
 }

@@ -173,7 +173,7 @@ pub(crate) struct ErrorFacts {
     pub(crate) kind: ErrorKind,
     pub(crate) severity: Severity,
     /// Whether nothing was run, because a breaker was open, a limit reached, or a switch off.
-    is_rejection: bool,
+    pub(crate) is_rejection: bool,
 }
 
 impl ErrorFacts {

@@ -26,7 +26,7 @@ pub use crate::answer::{Answer, Fallible, FromResilience, Meaning};
 pub use crate::keyed_hash::{Collected, PartitionKey};
 pub use crate::log_fields::{LogFields as Shown, LogValue};
 pub use crate::pipeline::{
-    Call, End, Function, Limit, Sides, Special as Told, Step, Then, Value, Writes, once, once_or, repeat,
+    Call, CallCell, End, Function, Limit, Sides, Special as Told, Step, Then, Value, Writes, once, once_or, repeat,
     repeat_before, repeat_or, sides,
 };
 pub use crate::requested_time::RequestedTime;

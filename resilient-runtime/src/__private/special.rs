@@ -65,7 +65,7 @@ mod results {
         #[must_use]
         pub fn __look(&self) -> pipeline::Special<Result<CallToolResult, E>> {
             pipeline::Special {
-                read: |answer| answer.as_ref().ok().map(meaning_of_result),
+                read: Some(|answer| answer.as_ref().ok().map(meaning_of_result)),
                 #[cfg(feature = "testing")]
                 own_error: |text| Some(Ok(crate::mcp::own_error(text))),
             }
@@ -77,7 +77,7 @@ mod results {
         #[must_use]
         pub fn __look(&self) -> pipeline::Special<Result<CallToolResponse, E>> {
             pipeline::Special {
-                read: |answer| answer.as_ref().ok().map(meaning_of_response),
+                read: Some(|answer| answer.as_ref().ok().map(meaning_of_response)),
                 #[cfg(feature = "testing")]
                 own_error: |text| Some(Ok(crate::mcp::own_error(text).into())),
             }
@@ -89,7 +89,7 @@ mod results {
         #[must_use]
         pub fn __look(&self) -> pipeline::Special<Result<ReadResourceResponse, E>> {
             pipeline::Special {
-                read: |answer| answer.as_ref().ok().map(meaning_of_read),
+                read: Some(|answer| answer.as_ref().ok().map(meaning_of_read)),
                 #[cfg(feature = "testing")]
                 own_error: |_| None,
             }
@@ -101,7 +101,7 @@ mod results {
         #[must_use]
         pub fn __look(&self) -> pipeline::Special<Result<GetPromptResponse, E>> {
             pipeline::Special {
-                read: |answer| answer.as_ref().ok().map(meaning_of_prompt),
+                read: Some(|answer| answer.as_ref().ok().map(meaning_of_prompt)),
                 #[cfg(feature = "testing")]
                 own_error: |_| None,
             }

@@ -1,35 +1,24 @@
 //! The breaker's state machine: two words, pure decisions, no clock, no events.
 //!
-//! `word` contains the state, the generation and the counts. Every decision is one compare-and-swap on it:
-//!
-//! ```text
-//! 63..62 state │ 61..20 generation │ 19..10 probes running │ 9..0 failures in a row, or successes
-//! ```
+//! `word` contains the state, the generation and the counts: see `super::word`. Every decision is one compare-and-swap
+//! on it.
 //!
 //! The generation grows with each transition and whenever the lease of the running probes is over. A ticket contains
 //! the generation in which it was granted; a result with an older generation is ignored.
 //!
-//! The highest count is reserved: a closed breaker with this count is armed, because the breaker of another replica has
-//! opened. Its next failure opens it, and a success resets the count, as if it had one failure left.
-//!
 //! `timer` contains the end of the open period, or of the lease of the probes: see `super::timer`. It follows the word:
 //! the thread that moved the word to a new generation sets it next, and until then the period counts as just begun.
 //!
-//! The module depends only on `super::state`, `super::sync`, `super::ticket` and `super::timer`, so that a model
-//! checker can compile it with its own atomics.
+//! The module depends only on `super::state`, `super::sync`, `super::ticket`, `super::timer` and `super::word`, so that a
+//! model checker can compile it with its own atomics.
 
 pub(crate) use super::state::State;
 use super::sync::{AtomicU64, Ordering};
 pub(crate) use super::ticket::Ticket;
-use super::ticket::{GENERATION_BITS, GENERATION_MASK};
 use super::timer::{moment, raise};
-
-const COUNT_BITS: u32 = 10;
-const GENERATION_SHIFT: u32 = 2 * COUNT_BITS;
-const STATE_SHIFT: u32 = GENERATION_SHIFT + GENERATION_BITS;
-const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
-/// The count of an armed breaker. Others are lower, because no limit is above this one.
-const ARMED: u32 = (1 << COUNT_BITS) - 1;
+#[cfg(feature = "replicas")]
+use super::word::ARMED;
+use super::word::Word;
 
 /// The two words, shared by all users of the breaker.
 #[derive(Clone, Copy)]
@@ -82,62 +71,40 @@ pub(crate) enum Recorded {
     Stale,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Word {
-    state: State,
-    generation: u64,
-    probes: u32,
-    count: u32,
-}
-
 impl Word {
-    fn unpack(bits: u64) -> Self {
-        let small = |shift: u32| u32::try_from(bits >> shift & COUNT_MASK).unwrap_or(0);
-        Self {
-            state: match bits >> STATE_SHIFT {
-                0 => State::Closed,
-                1 => State::HalfOpen,
-                2 => State::Open,
-                _ => State::Isolated,
-            },
-            generation: bits >> GENERATION_SHIFT & GENERATION_MASK,
-            probes: small(COUNT_BITS),
-            count: small(0),
-        }
-    }
-
-    fn pack(self) -> u64 {
-        let state = match self.state {
-            State::Closed => 0_u64,
-            State::HalfOpen => 1,
-            State::Open => 2,
-            State::Isolated => 3,
-        };
-        state << STATE_SHIFT
-            | (self.generation & GENERATION_MASK) << GENERATION_SHIFT
-            | (u64::from(self.probes) & COUNT_MASK) << COUNT_BITS
-            | u64::from(self.count) & COUNT_MASK
-    }
-
-    /// Returns the first word of the next generation.
-    fn next(self, state: State) -> Self {
-        Self { state, generation: (self.generation + 1) & GENERATION_MASK, probes: 0, count: 0 }
-    }
-
-    fn is_armed(self) -> bool {
-        self.state == State::Closed && self.count == ARMED
-    }
-
     /// Returns the transition to the next word, if it is one.
     fn change(self, next: Self) -> Option<Change> {
         (self.state != next.state).then_some(Change { from: self.state, to: next.state, was_armed: self.is_armed() })
     }
 }
 
+/// The word of a closed breaker that has counted no failures, as nearly every call finds it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clean(u64);
+
+impl Clean {
+    /// Returns the ticket that the breaker grants.
+    pub(crate) fn ticket(self) -> Ticket {
+        Ticket::new(Word::unpack(self.0).generation, false)
+    }
+}
+
+/// Returns the word if the breaker is closed and has counted no failures.
+#[inline]
+pub(crate) fn clean(cells: Cells<'_>) -> Option<Clean> {
+    let bits = cells.word.load(Ordering::Acquire);
+    Word::is_clean(bits).then_some(Clean(bits))
+}
+
+/// Returns whether the word is still the same.
+#[inline]
+pub(crate) fn is_still(cells: Cells<'_>, clean: Clean) -> bool {
+    cells.word.load(Ordering::Acquire) == clean.0
+}
+
 /// Returns whether the breaker is closed and has no failures to reset, as for nearly every call.
 pub(crate) fn is_closed_and_clean(cells: Cells<'_>, ticket: Ticket) -> bool {
-    let word = Word::unpack(cells.word.load(Ordering::Acquire));
-    word.state == State::Closed && word.count == 0 && word.generation == ticket.generation()
+    clean(cells).is_some_and(|clean| clean.ticket() == ticket)
 }
 
 /// Returns whether the breaker is half-open in the generation of this probe's ticket.
@@ -186,34 +153,73 @@ pub(crate) fn admit_closed(cells: Cells<'_>) -> Option<Ticket> {
     (word.state == State::Closed).then_some(Ticket::new(word.generation, false))
 }
 
+/// The response to a request for a ticket, before it changes anything.
+enum Decision {
+    /// The breaker is closed.
+    Closed,
+    /// A probe in this generation.
+    Probe,
+    /// The first probe of the next generation: the open period, or the lease of the running probes, is over.
+    FirstProbe,
+    Rejected(State, Option<u64>),
+    /// The generation is over: this is the current word.
+    Moved(u64),
+}
+
+fn decide(cells: Cells<'_>, limits: Limits, bits: u64, now_ms: u64, lease_ms: impl FnOnce() -> u64) -> Decision {
+    let Word { state, probes, .. } = Word::unpack(bits);
+    match state {
+        State::Closed => Decision::Closed,
+        State::Isolated => Decision::Rejected(state, None),
+        State::HalfOpen if probes < limits.probes => Decision::Probe,
+        State::Open | State::HalfOpen => match left(cells, bits, now_ms) {
+            Left::Known(0) => Decision::FirstProbe,
+            Left::Known(left) => Decision::Rejected(state, Some(left)),
+            Left::JustBegun => {
+                let period = if state == State::Open { limits.open_ms } else { lease_ms() };
+                Decision::Rejected(state, Some(period.max(1)))
+            }
+            Left::Moved(seen) => Decision::Moved(seen),
+        },
+    }
+}
+
+/// Returns the state and the remaining milliseconds with which [`admit`] would reject a call.
+pub(crate) fn rejection(
+    cells: Cells<'_>,
+    limits: Limits,
+    now_ms: u64,
+    lease_ms: impl Fn() -> u64,
+) -> Option<(State, Option<u64>)> {
+    let mut bits = cells.word.load(Ordering::Acquire);
+    loop {
+        match decide(cells, limits, bits, now_ms, &lease_ms) {
+            Decision::Rejected(state, wait) => return Some((state, wait)),
+            Decision::Moved(seen) => bits = seen,
+            Decision::Closed | Decision::Probe | Decision::FirstProbe => return None,
+        }
+    }
+}
+
 /// Requests a ticket. The lease of a probe is `lease_ms`, from now on or from [`start_lease`] on.
-#[expect(clippy::inline_always, reason = "a rejection is as cheap as it can be; it has two callers")]
-#[inline(always)]
 pub(crate) fn admit(cells: Cells<'_>, limits: Limits, now_ms: u64, lease_ms: u64) -> Admission {
     let mut bits = cells.word.load(Ordering::Acquire);
     loop {
         let word = Word::unpack(bits);
-        let next = match word.state {
-            State::Closed => return Admission::Granted(Ticket::new(word.generation, false), None),
-            State::Isolated => return Admission::Rejected(word.state, None),
-            State::HalfOpen if word.probes < limits.probes => {
+        let next = match decide(cells, limits, bits, now_ms, || lease_ms) {
+            Decision::Closed => return Admission::Granted(Ticket::new(word.generation, false), None),
+            Decision::Rejected(state, wait) => return Admission::Rejected(state, wait),
+            Decision::Probe => {
                 // The timer is set before the probe is counted, so that no other thread sees a probe without a lease.
                 raise(cells.timer, word.generation, now_ms.saturating_add(lease_ms));
                 Word { probes: word.probes + 1, ..word }
             }
-            State::Open | State::HalfOpen => match left(cells, bits, now_ms) {
-                // Probes whose lease is over are lost: the next generation starts without them.
-                Left::Known(0) => Word { probes: 1, ..word.next(State::HalfOpen) },
-                Left::Known(left) => return Admission::Rejected(word.state, Some(left)),
-                Left::JustBegun => {
-                    let period = if word.state == State::Open { limits.open_ms } else { lease_ms };
-                    return Admission::Rejected(word.state, Some(period.max(1)));
-                }
-                Left::Moved(seen) => {
-                    bits = seen;
-                    continue;
-                }
-            },
+            // Probes whose lease is over are lost: the next generation starts without them.
+            Decision::FirstProbe => Word { probes: 1, ..word.next(State::HalfOpen) },
+            Decision::Moved(seen) => {
+                bits = seen;
+                continue;
+            }
         };
         match cells.word.compare_exchange_weak(bits, next.pack(), Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => {

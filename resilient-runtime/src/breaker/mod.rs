@@ -24,6 +24,7 @@ mod sync;
 mod ticket;
 mod timer;
 mod window;
+mod word;
 
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -45,6 +46,7 @@ pub use snapshot::BreakerSnapshot;
 pub use state::State as BreakerState;
 pub(crate) use ticket::Ticket;
 
+pub(crate) use self::core::Clean;
 use self::core::{Admission, Cells, Change, Limits, State};
 use self::history::History;
 use self::sync::{AtomicU64, Ordering};
@@ -198,6 +200,19 @@ impl Breaker {
         self.admit_otherwise(lease())
     }
 
+    /// Returns the state of the breaker if it is closed and has counted no failures. Then it admits every call.
+    #[inline]
+    pub(crate) fn clean(&self) -> Option<Clean> {
+        self::core::clean(self.cells())
+    }
+
+    /// Returns the error of a call that the breaker is certain to reject now. Nothing is granted and nothing counted.
+    pub(crate) fn rejection(&self, now: Moment, lease: impl Fn() -> Duration) -> Option<ResilienceError> {
+        let lease = || clock::saturating_millis(lease());
+        let (state, wait) = self::core::rejection(self.cells(), limits(&self.held()), now.millis(), lease)?;
+        Some(self.rejection_with(state, wait))
+    }
+
     /// Requests a ticket if the breaker is not closed.
     #[cold]
     fn admit_otherwise(&self, lease: Option<Duration>) -> Result<Ticket, ResilienceError> {
@@ -233,6 +248,10 @@ impl Breaker {
 
     fn rejected(&self, state: State, wait: Option<u64>) -> ResilienceError {
         self.attempts.recorded(BreakerRecord::Rejected);
+        self.rejection_with(state, wait)
+    }
+
+    fn rejection_with(&self, state: State, wait: Option<u64>) -> ResilienceError {
         tracing::debug!(event = "breaker.rejected", breaker = self.name, retry_after_ms = wait);
         let state = match state {
             State::Isolated => CircuitState::Isolated,

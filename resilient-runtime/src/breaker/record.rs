@@ -8,25 +8,20 @@ use resilient_policy::Window;
 use super::core::{Recorded, Signal, Ticket};
 use super::sync::Ordering;
 use super::window::{Results, Sample, Totals};
-use super::{AttemptDuration, Breaker, Reason, core, limits};
+use super::{AttemptDuration, Breaker, Clean, Reason, core, limits};
 use crate::clock::{self, Moment};
 use crate::statistics::BreakerRecord;
 
 impl Breaker {
-    /// Records a success that changes nothing, as nearly all do, and ends the ticket. Does nothing and returns `false`
-    /// if the success may change something.
-    #[expect(clippy::inline_always, reason = "part of every call: as a function it takes 10 to 30 instructions more")]
-    #[inline(always)]
-    pub(crate) fn has_succeeded(&self, ticket: Ticket, micros: u64) -> bool {
-        let changes_nothing = self.is_all_well(ticket);
-        if changes_nothing {
-            self.attempts.succeeded(micros);
-        }
-        changes_nothing
+    /// Returns whether the breaker is as it was, and a success changes nothing.
+    #[inline]
+    pub(crate) fn is_still(&self, clean: Clean) -> bool {
+        !self.has_window() && core::is_still(self.cells(), clean) && self.failures_in_a_row.load(Ordering::Relaxed) == 0
     }
 
-    /// Returns whether a success changes nothing.
-    fn is_all_well(&self, ticket: Ticket) -> bool {
+    /// Returns whether a success changes nothing, as nearly all do.
+    #[inline]
+    pub(crate) fn is_all_well(&self, ticket: Ticket) -> bool {
         !self.has_window()
             && core::is_closed_and_clean(self.cells(), ticket)
             && self.failures_in_a_row.load(Ordering::Relaxed) == 0

@@ -36,6 +36,12 @@ impl AttemptDuration {
 }
 
 impl Breaker {
+    /// Returns when an execution that begins at `started` is slow, or [`Moment::LAST`] if the breaker counts none as slow.
+    pub(crate) fn slow_at(&self, started: Moment) -> Moment {
+        let slow = if self.has_window() { self.held().slow } else { None };
+        slow.map_or(Moment::LAST, |slow| started.after(slow))
+    }
+
     /// Records that a running execution has become slow: a dependency that hangs must not look healthy until its
     /// callers time out. Called at most once per ticket. Pass the result as the duration when the ticket is returned.
     pub(crate) fn note_slow(&self, ticket: Ticket) -> AttemptDuration {

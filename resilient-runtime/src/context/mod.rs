@@ -34,7 +34,7 @@ pub(crate) use request::Converted;
 #[cfg(any(feature = "cache", feature = "rmcp"))]
 pub(crate) use request::Report;
 pub(crate) use request::{Claim, Degraded, Request};
-pub(crate) use scope::{enter, is_inside_a_call, within};
+pub(crate) use scope::{EnteredRoot, enter, enter_root, enter_root_again, is_inside_a_call, within};
 
 /// The context of a call. It is cheap to clone and the same for everything that runs within one attempt.
 ///
@@ -77,6 +77,29 @@ impl CallContext {
     /// Creates a new context, for a function that neither the hook nor another guarded function called.
     pub(crate) fn root() -> Self {
         Self::new(CorrelationId::random(), None)
+    }
+
+    /// Creates a new context like [`root`](Self::root), in its first attempt, which ends then.
+    #[expect(clippy::inline_always, reason = "written where it stays")]
+    #[inline(always)]
+    pub(crate) fn root_in_first_attempt(end: Moment) -> Self {
+        Self {
+            correlation_id: CorrelationId::random(),
+            attempt: 1,
+            is_running: true,
+            is_shared: false,
+            is_of_part: false,
+            deadline: end,
+            request: None,
+            held: Held::default(),
+            enclosing: None,
+        }
+    }
+
+    /// Returns whether there is nothing to drop.
+    #[inline]
+    const fn holds_nothing(&self) -> bool {
+        self.request.is_none() && self.enclosing.is_none() && self.correlation_id.is_number()
     }
 
     /// Creates the context of a call that no client waits for, on behalf of the principal of this request.

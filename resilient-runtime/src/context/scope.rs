@@ -1,6 +1,7 @@
 //! The current context of this thread during a poll.
 
 use std::cell::RefCell;
+use std::mem::{forget, replace};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -45,9 +46,87 @@ impl Drop for Entered<'_> {
     }
 }
 
+/// Makes a new context the current one, unless there is one already. `make` creates it where it stays.
+#[inline]
+pub(crate) fn enter_root(make: impl FnOnce() -> CallContext) -> Option<EnteredRoot> {
+    let is_entered = CURRENT.try_with(|current| {
+        let current = &mut *current.borrow_mut();
+        let is_free = current.is_none();
+        if is_free {
+            // Without the code that would drop a context.
+            forget(current.replace(make()));
+        }
+        is_free
+    });
+    // The guard is created only if the context was: it removes whatever is the current one.
+    (is_entered == Ok(true)).then(|| EnteredRoot(()))
+}
+
+/// Makes the context of a call that has none around it the current one again, unless there is one now.
+#[inline]
+pub(crate) fn enter_root_again(slot: &mut Option<CallContext>) -> Option<EnteredRoot> {
+    let is_entered = CURRENT.try_with(|current| {
+        let current = &mut *current.borrow_mut();
+        let is_free = current.is_none();
+        if is_free {
+            forget(replace(current, slot.take()));
+        }
+        is_free
+    });
+    (is_entered == Ok(true)).then(|| EnteredRoot(()))
+}
+
+/// The only context of this thread is the current one until this is dropped.
+pub(crate) struct EnteredRoot(());
+
+impl EnteredRoot {
+    /// Leaves the context, and moves it to a slot, which is empty.
+    pub(crate) fn leave_into(self, slot: &mut Option<CallContext>) {
+        // Nothing is left to remove when the guard is dropped.
+        forget(self);
+        let _ = CURRENT.try_with(|current| forget(replace(slot, current.borrow_mut().take())));
+    }
+
+    /// Leaves the context if nothing has to be dropped with it: no call inside the attempt has shared it.
+    #[expect(clippy::inline_always, reason = "part of every call: as a function it takes 10 instructions more")]
+    #[inline(always)]
+    pub(crate) fn end(self) -> Result<(), Self> {
+        let is_left = CURRENT.try_with(|current| {
+            let current = &mut *current.borrow_mut();
+            let holds_nothing = current.as_ref().is_none_or(CallContext::holds_nothing);
+            if holds_nothing {
+                forget(current.take());
+            }
+            holds_nothing
+        });
+        if is_left == Ok(true) {
+            forget(self);
+            Ok(())
+        } else {
+            Err(self)
+        }
+    }
+}
+
+impl Drop for EnteredRoot {
+    fn drop(&mut self) {
+        let context = CURRENT.try_with(|current| current.borrow_mut().take());
+        // After the borrow, since dropping it may run foreign code.
+        drop(context);
+    }
+}
+
 fn swap(slot: &mut Option<CallContext>) {
     // The thread-local is gone while a thread is torn down, and so is its context.
-    let _ = CURRENT.try_with(|current| std::mem::swap(&mut *current.borrow_mut(), slot));
+    let _ = CURRENT.try_with(|current| {
+        let current = &mut *current.borrow_mut();
+        // One of them is usually empty, and half of a swap is enough.
+        match (&current, &slot) {
+            (None, _) => *current = slot.take(),
+            (Some(_), None) => *slot = current.take(),
+            (Some(_), Some(_)) => std::mem::swap(current, slot),
+        }
+    });
 }
 
 pin_project! {

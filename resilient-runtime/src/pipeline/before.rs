@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
-use super::body::{Body, StoresAnswer};
+use super::body::{Body, Ended, StoresAnswer};
 #[cfg(feature = "testing")]
 use super::body::{NoSuchAnswer, Substitute};
 use crate::answer::{Failed, Fallible, Meaning};
@@ -59,7 +59,7 @@ where
         cx: &mut Context<'_>,
         begins: Option<bool>,
         meaning: &mut Option<Meaning>,
-    ) -> Poll<()> {
+    ) -> Poll<Ended> {
         self.project().attempts.poll(cx, begins, meaning)
     }
 
@@ -100,8 +100,8 @@ where
     }
 
     #[cfg(feature = "testing")]
-    fn fail(self: Pin<&mut Self>, fault: Substitute) -> Result<Option<Meaning>, NoSuchAnswer> {
-        self.project().attempts.fail(fault)
+    fn fail(self: Pin<&mut Self>, fault: Substitute, meaning: &mut Option<Meaning>) -> Result<Ended, NoSuchAnswer> {
+        self.project().attempts.fail(fault, meaning)
     }
 }
 

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "testing")]
 use std::any::Any;
+use std::mem::forget;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -17,13 +18,13 @@ use crate::error::ResilienceError;
 /// A function as the state machine uses it. Every method runs the user's code, and may panic.
 pub(crate) trait Body {
     /// Polls the attempt. `begins`: it is a new attempt, and whether it is the last one, which may move the arguments.
-    /// `meaning` is set to that of the answer; it stays `None` if there is no attempt.
+    /// `meaning` is set to that of an answer that is not good.
     fn poll(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         begins: Option<bool>,
         meaning: &mut Option<Meaning>,
-    ) -> Poll<()>;
+    ) -> Poll<Ended>;
 
     /// Polls the function that runs before a retry, if there is one. `refused` is why the last attempt has no answer, if
     /// it has none. If the function fails, its error is the answer, and `meaning` is set to that of the error.
@@ -39,12 +40,24 @@ pub(crate) trait Body {
     /// Drops the attempt, or the function that runs before it.
     fn abandon(self: Pin<&mut Self>);
 
-    /// Sets the answer of the attempt, which has not begun, to an injected one.
+    /// Sets the answer of the attempt, which has not begun, to an injected one, and its meaning as [`poll`](Self::poll)
+    /// does.
     ///
     /// # Errors
     /// The function's type has no such answer.
     #[cfg(feature = "testing")]
-    fn fail(self: Pin<&mut Self>, fault: Substitute) -> Result<Option<Meaning>, NoSuchAnswer>;
+    fn fail(self: Pin<&mut Self>, fault: Substitute, meaning: &mut Option<Meaning>) -> Result<Ended, NoSuchAnswer>;
+}
+
+/// How an attempt ended. A number, since nearly every attempt ends well: its meaning is more than that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It has a good answer.
+    Good,
+    /// It has another answer.
+    Otherwise,
+    /// There was no attempt.
+    Nothing,
 }
 
 /// The type of the function has no such answer.
@@ -110,7 +123,7 @@ where
         cx: &mut Context<'_>,
         begins: Option<bool>,
         meaning: &mut Option<Meaning>,
-    ) -> Poll<()> {
+    ) -> Poll<Ended> {
         let mut this = self.as_mut().project();
         if let Some(last) = begins
             && this.running.is_none()
@@ -118,16 +131,14 @@ where
             this.last.clear();
             put(this.running.as_mut(), (this.make)(last));
         }
-        let Some(future) = this.running.as_pin_mut() else { return Poll::Ready(()) };
-        // The answer is stored before the attempt is dropped, which may panic. It is moved once: moving what was just
-        // written stalls the processor.
+        let Some(future) = this.running.as_pin_mut() else { return Poll::Ready(Ended::Nothing) };
+        // The answer is stored before the attempt is dropped, which may panic.
         match future.poll(cx) {
-            Poll::Ready(answer) => drop(this.last.answer.replace(answer)),
+            Poll::Ready(answer) => this.last.store(answer),
             Poll::Pending => return Poll::Pending,
         }
         self.as_mut().abandon();
-        *meaning = self.project().last.meaning();
-        Poll::Ready(())
+        Poll::Ready(self.project().last.ended(meaning))
     }
 
     fn abandon(self: Pin<&mut Self>) {
@@ -135,16 +146,17 @@ where
     }
 
     #[cfg(feature = "testing")]
-    fn fail(mut self: Pin<&mut Self>, fault: Substitute) -> Result<Option<Meaning>, NoSuchAnswer> {
+    fn fail(mut self: Pin<&mut Self>, fault: Substitute, meaning: &mut Option<Meaning>) -> Result<Ended, NoSuchAnswer> {
         self.as_mut().abandon();
         let last = self.project().last;
+        last.clear();
         let answer = match fault {
             Substitute::Error(error) => R::refused(error),
             Substitute::OwnError(error) => R::__injected(error).ok_or(NoSuchAnswer)?,
             Substitute::IsError(text) => (last.special.own_error)(&text).ok_or(NoSuchAnswer)?,
         };
         last.store(answer);
-        Ok(last.meaning())
+        Ok(last.ended(meaning))
     }
 }
 
@@ -154,17 +166,42 @@ fn put<F>(mut running: Pin<&mut Option<F>>, next: Option<F>) {
 }
 
 impl<R: Answer> LastAnswer<R> {
+    #[expect(clippy::inline_always, reason = "part of every call, and a few instructions in the usual case")]
+    #[inline(always)]
     fn clear(&mut self) {
-        self.answer = None;
+        if self.answer.is_some() {
+            self.answer = None;
+        }
     }
 
-    #[cfg(feature = "testing")]
+    /// Stores the answer of an attempt, before which the last one was cleared. It is moved once: moving what was just
+    /// written stalls the processor.
+    #[expect(clippy::inline_always, reason = "part of every call, and a few instructions")]
+    #[inline(always)]
     fn store(&mut self, answer: R) {
-        self.answer = Some(answer);
+        debug_assert!(self.answer.is_none(), "a new attempt clears the answer of the last one");
+        forget(self.answer.replace(answer));
     }
 
-    #[inline]
-    fn meaning(&self) -> Option<Meaning> {
-        self.answer.as_ref().map(|answer| (self.special.read)(answer).unwrap_or_else(|| answer.meaning()))
+    /// Sets the meaning of an answer that is not good.
+    #[expect(clippy::inline_always, reason = "part of every call, and a few instructions in the usual case")]
+    #[inline(always)]
+    fn ended(&self, meaning: &mut Option<Meaning>) -> Ended {
+        let Some(answer) = &self.answer else { return Ended::Nothing };
+        if self.special.read.is_none() && answer.__is_good() {
+            return Ended::Good;
+        }
+        self.ended_with(answer, meaning)
+    }
+
+    #[inline(never)]
+    fn ended_with(&self, answer: &R, meaning: &mut Option<Meaning>) -> Ended {
+        match self.special.read(answer).unwrap_or_else(|| answer.meaning()) {
+            Meaning::Good => Ended::Good,
+            other => {
+                *meaning = Some(other);
+                Ended::Otherwise
+            }
+        }
     }
 }

@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use super::Special;
 use super::body::{Attempts, StoresAnswer};
-use super::call::{AttemptResult, Call, events};
+use super::call::{AttemptResult, Before, Call, CallCell, FirstPoll, LaterPoll, events};
 use crate::answer::{Answer, Meaning};
 use crate::context;
 use crate::error::ResilienceError;
@@ -18,14 +18,14 @@ use crate::outcomes::Outcome;
 
 pin_project! {
     pub(super) struct Guarded<'c, 'a, M, F, R> {
-        call: Pin<&'c mut Call<'a>>,
+        call: Pin<&'c mut CallCell<'a>>,
         #[pin]
         attempts: Attempts<M, F, R>,
     }
 }
 
 impl<'c, 'a, M, F, R> Guarded<'c, 'a, M, F, R> {
-    pub(super) fn new(call: Pin<&'c mut Call<'a>>, make: M, first: Option<F>, special: Special<R>) -> Self {
+    pub(super) fn new(call: Pin<&'c mut CallCell<'a>>, make: M, first: Option<F>, special: Special<R>) -> Self {
         Self { call, attempts: Attempts::new(make, first, special) }
     }
 }
@@ -46,12 +46,54 @@ where
 
 /// Polls a call until its answer.
 fn poll<R: Answer>(
-    mut call: Pin<&mut Call<'_>>,
+    mut call: Pin<&mut CallCell<'_>>,
     cx: &mut Context<'_>,
     mut body: Pin<&mut dyn StoresAnswer<R>>,
 ) -> Poll<R> {
-    call.as_mut().begin();
-    let result = ready!(call.as_mut().drive(cx, body.as_mut()));
+    let Some(first) = call.as_mut().first_poll(cx, body.as_mut()) else {
+        // A good answer is one that is stored.
+        return body
+            .last_answer()
+            .take()
+            .map_or_else(|| Poll::Ready(R::refused(ResilienceError::Panicked)), Poll::Ready);
+    };
+    match first {
+        FirstPoll::Pending => Poll::Pending,
+        FirstPoll::Rejected(call, error) => {
+            let answer = R::refused(error);
+            call.end(answer.error());
+            Poll::Ready(answer)
+        }
+        FirstPoll::GoesOn(before) => {
+            // The call is polled although it has ended.
+            let Some(mut call) = call.begun() else { return Poll::Ready(R::refused(ResilienceError::Panicked)) };
+            let before = match before {
+                Some(before) => Some(before),
+                None => match call.as_mut().poll_first_attempt(cx, body.as_mut()) {
+                    LaterPoll::Good => {
+                        return body
+                            .last_answer()
+                            .take()
+                            .map_or_else(|| Poll::Ready(R::refused(ResilienceError::Panicked)), Poll::Ready);
+                    }
+                    LaterPoll::Pending => return Poll::Pending,
+                    LaterPoll::GoesOn(before) => before,
+                },
+            };
+            poll_begun(call, cx, body, before)
+        }
+    }
+}
+
+/// Polls the state machine of a call.
+#[inline(never)]
+fn poll_begun<R: Answer>(
+    mut call: Pin<&mut Call<'_>>,
+    cx: &mut Context<'_>,
+    mut body: Pin<&mut dyn StoresAnswer<R>>,
+    before: Option<Before>,
+) -> Poll<R> {
+    let result = ready!(call.as_mut().drive(cx, body.as_mut(), before));
     let mut context = call.passed_context();
     let _context = context.is_some().then(|| context::enter(&mut context));
     let last = body.last_answer();

@@ -56,7 +56,7 @@ pub use read::{ErrorSharing, Read, Refresh, once_read, repeat_read, repeat_read_
 pub use special::Special;
 pub use writes::Writes;
 
-pub use call::Call;
+pub use call::{Call, CallCell};
 
 use crate::answer::{Answer, Fallible};
 use crate::context;
@@ -68,7 +68,7 @@ use guarded::{Guarded, answer};
 
 /// Guards a function that runs once.
 pub fn once<R: Answer>(
-    call: Pin<&mut Call<'_>>,
+    call: Pin<&mut CallCell<'_>>,
     body: impl Future<Output = R>,
     special: Special<R>,
 ) -> impl Future<Output = R> {
@@ -78,7 +78,7 @@ pub fn once<R: Answer>(
 /// Guards a function that may run again: `make` returns the future of an attempt, and may move the arguments
 /// into the last one.
 pub fn repeat<R, F>(
-    call: Pin<&mut Call<'_>>,
+    call: Pin<&mut CallCell<'_>>,
     make: impl FnMut(bool) -> Option<F>,
     special: Special<R>,
 ) -> impl Future<Output = R>
@@ -153,7 +153,7 @@ async fn or<R: Fallible>(
             .await;
         }
     }
-    let result = poll_fn(|cx| call.as_mut().drive(cx, body.as_mut())).await;
+    let result = poll_fn(|cx| call.as_mut().drive(cx, body.as_mut(), None)).await;
     context::within(call.passed_context(), async {
         let answer = answer(&call, body.last_answer(), &result);
         fallback::finish(call, result, answer, chain).await

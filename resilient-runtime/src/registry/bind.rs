@@ -143,10 +143,9 @@ impl Registry {
         } else {
             entry(&mut self.lock().functions, site.name())
         };
-        if breaker.is_none() && site.is_guarded() {
-            // Makes the series exist from the start.
-            let _ = statistics.own_attempts();
-        }
+        // Those of a function without a breaker exist from now on, and so do their series.
+        let own_attempts = || site.is_guarded().then(|| statistics.own_attempts());
+        let counted_once = statistics.counted_once(breaker.as_deref().map(Breaker::attempts).or_else(own_attempts));
         self.describe(site, &policy, breaker.clone(), own.clone());
         #[cfg(feature = "replicas")]
         self.check_shared_state(site, &policy);
@@ -170,12 +169,13 @@ impl Registry {
                 Some(before) => Arc::clone(&before.cold.invalidated),
                 None => site.invalidated().iter().map(|tool| self.generation_of(tool)).collect(),
             },
+            statistics,
             policy,
             own,
             generation: AtomicU64::new(self.generation()),
         };
         Binding {
-            statistics,
+            counted_once,
             breaker,
             timeout: policy.timeout.into(),
             attempt_limit: policy.attempt_limit().map_or(Length::ENDLESS, Length::from),

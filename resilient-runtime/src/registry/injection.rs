@@ -30,6 +30,10 @@ impl Injector {
         let _ = self.0.set(faults);
     }
 
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.get().is_some()
+    }
+
     pub(crate) fn inject(&self, registry: &Registry, site: &Site) -> Option<Injection> {
         self.0.get()?.inject(registry, site)
     }

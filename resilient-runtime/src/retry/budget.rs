@@ -31,6 +31,12 @@ impl Budget {
         Self(Mutex::new(Book { calls: Tally::new(), retries: Tally::new() }))
     }
 
+    /// Returns whether a cell has counted first attempts in this second, and can count another one.
+    #[inline]
+    pub(crate) fn has_room_in(seen: u64, now: u64) -> bool {
+        seen >> COUNT_BITS == second(now) && seen & COUNT_MASK != COUNT_MASK
+    }
+
     /// Returns the new value of a cell after a first attempt in this second, or `None` to leave it unchanged.
     pub(crate) fn one_more(seen: u64, now: u64) -> Option<u64> {
         let second = second(now);
@@ -46,10 +52,24 @@ impl Budget {
 
     /// Keeps the value that a cell had before the first attempt of this second, unless it is too old to count.
     pub(crate) fn carry_over(&self, before: u64, now: u64) {
-        let (then, second) = (before >> COUNT_BITS, second(now));
-        if then < second && then + SECONDS > second && before != 0 {
+        if Self::is_to_carry_over(before, now) {
             self.add_to_book(before);
         }
+    }
+
+    /// Keeps the value of a cell that is not used any more, unless it is too old to count.
+    pub(crate) fn keep(&self, cell: u64, now: u64) {
+        let (then, second) = (cell >> COUNT_BITS, second(now));
+        if then <= second && then + SECONDS > second && cell != 0 {
+            self.add_to_book(cell);
+        }
+    }
+
+    /// Returns whether a cell had the count of an earlier second that is not too old.
+    #[inline]
+    pub(crate) fn is_to_carry_over(before: u64, now: u64) -> bool {
+        let (then, second) = (before >> COUNT_BITS, second(now));
+        then < second && then + SECONDS > second && before != 0
     }
 
     #[cold]

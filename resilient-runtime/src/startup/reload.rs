@@ -41,19 +41,19 @@ pub(super) fn reload(registry: &Registry, expected: Option<&Content>) -> Result<
     let replaced = if found.is_empty() { registry.replace_file(file, &source.known) } else { Err((found, Vec::new())) };
     let replaced = replaced.map(|Changes { changed, needs_restart, of_gate }| {
         let report = ReloadReport { changes: changed, needs_restart };
-        let is_news = report.is_news(&contents.owed);
+        let resets_health = report.resets_health(&contents.owed);
         contents.owed.clone_from(&report.needs_restart);
-        (report, is_news, of_gate)
+        (report, resets_health, of_gate)
     });
     drop(contents);
     // Not before: subscribers are foreign code, which may call guarded functions, and may panic.
     catch_panic(|| registry.log_diagnostics());
     match replaced {
-        Ok((report, is_news, of_gate)) => {
+        Ok((report, resets_health, of_gate)) => {
             if let Some(changed) = of_gate {
                 changed.log();
             }
-            if is_news {
+            if resets_health {
                 catch_panic(|| report.log(path));
             }
             Ok(report)
@@ -83,7 +83,7 @@ pub(super) fn other_content(registry: &Registry) -> Option<Content> {
 
 impl ReloadReport {
     /// Returns whether there is anything to log: a change, or something that needs a restart and did not do so before.
-    fn is_news(&self, owed: &[String]) -> bool {
+    fn resets_health(&self, owed: &[String]) -> bool {
         !self.changes.is_empty() || self.needs_restart.iter().any(|difference| !owed.contains(difference))
     }
 

@@ -1,10 +1,12 @@
 //! Durations and counts of attempts by outcome, per breaker or per function without a breaker.
 
-use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
+use super::counted_once::{Contained, CountedOnce};
 use super::histogram::{self, Histogram, HistogramSnapshot};
 use super::sharded::Sharded;
+use crate::clock::Moment;
 use crate::outcomes::AttemptOutcome;
 use crate::retry::Budget;
 
@@ -27,6 +29,8 @@ pub(crate) struct AttemptStatistics {
     others: [OnceLock<Box<Histogram>>; AttemptOutcome::ALL.len() - 1],
     /// The retry budget that all of these attempts share.
     budget: Budget,
+    /// The attempts that are counted together with their calls.
+    good: Contained,
 }
 
 const SUCCESSES: usize = 0;
@@ -51,6 +55,34 @@ impl AttemptStatistics {
             counts: Sharded::new(),
             others: [const { OnceLock::new() }; AttemptOutcome::ALL.len() - 1],
             budget: Budget::new(),
+            good: Contained::new(),
+        }
+    }
+
+    /// Returns the counters of the calls that the statistics of one function and these contain.
+    pub(super) fn counted_once(&self, of_function: &Contained) -> Arc<CountedOnce> {
+        let (mut function, mut own) = (of_function.lock(), self.good.lock());
+        if let Some(known) = function.shared_with(&own) {
+            return known;
+        }
+        // The functions of registries that were dropped. A `static` breaker lives longer.
+        own.take_unused().iter().for_each(|unused| self.take(unused));
+        let fresh = Arc::new(CountedOnce::new());
+        function.add(Arc::clone(&fresh));
+        own.add(Arc::clone(&fresh));
+        fresh
+    }
+
+    /// Adds the counts of calls whose function is gone.
+    fn take(&self, calls: &CountedOnce) {
+        let now = Moment::now().seconds();
+        calls.deposits().for_each(|deposits| self.budget.keep(deposits, now));
+        self.counts.add(BreakerRecord::Rejected.index(), calls.rejections());
+        for (index, count) in (DURATIONS..).zip(calls.duration_counters()) {
+            self.counts.add(index, count);
+            if index > DURATIONS {
+                self.counts.add(SUCCESSES, count);
+            }
         }
     }
 
@@ -62,9 +94,17 @@ impl AttemptStatistics {
         }
     }
 
+    /// Keeps the first attempts of an earlier second, which a good call has found in its cell.
+    #[cold]
+    pub(crate) fn carry_over(&self, before: u64, now: u64) {
+        self.budget.carry_over(before, now);
+    }
+
     /// Takes one retry from the budget of the current second. Returns `false` if none is left.
     pub(crate) fn withdraw(&self, now: u64, share: f64) -> bool {
-        self.budget.withdraw(now, share, self.counts.cells(DEPOSITS).map(|cell| cell.load(Ordering::Relaxed)))
+        let good = self.good.lock();
+        let own = self.counts.cells(DEPOSITS).map(|cell| cell.load(Ordering::Relaxed));
+        self.budget.withdraw(now, share, own.chain(good.deposits()))
     }
 
     pub(crate) fn recorded(&self, record: BreakerRecord) {
@@ -86,19 +126,30 @@ impl AttemptStatistics {
     }
 
     pub(crate) fn count(&self, record: BreakerRecord) -> u64 {
-        self.counts.sum(record.index())
+        let good = self.good.lock();
+        let counted_once = match record {
+            BreakerRecord::Success => good.durations().count(),
+            BreakerRecord::Rejected => good.rejected().0,
+            BreakerRecord::Failure | BreakerRecord::Neutral | BreakerRecord::Stale => 0,
+        };
+        self.counts.sum(record.index()) + counted_once
     }
 
     pub(crate) fn read(&self) -> AttemptSnapshot {
+        let good = self.good.lock();
         AttemptSnapshot {
             durations: AttemptOutcome::ALL
                 .iter()
                 .map(|&outcome| {
                     let other = (outcome as usize).checked_sub(1).and_then(|other| self.others.get(other));
-                    let durations = match other {
-                        Some(known) => known.get().map_or_else(HistogramSnapshot::empty, |durations| durations.read()),
-                        None => self.counts.durations(DURATIONS),
-                    };
+                    let durations = other.map_or_else(
+                        || {
+                            let mut all = self.counts.durations(DURATIONS);
+                            all.add(&good.durations());
+                            all
+                        },
+                        |known| known.get().map_or_else(HistogramSnapshot::empty, |durations| durations.read()),
+                    );
                     (outcome, durations)
                 })
                 .collect(),

@@ -2,12 +2,22 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use super::cache_line::CELLS;
+use super::histogram;
 use super::sharded::Sharded;
 use crate::outcomes::CacheResult;
 
+/// Fresh answers that ended their calls in no longer than the shortest bucket of a histogram. Such a call is a hit and a
+/// good call of the function, and is counted here alone.
+const AT_ONCE: usize = CacheResult::ALL.len();
+/// The sum of the durations of these calls, in microseconds.
+const AT_ONCE_US: usize = AT_ONCE + 1;
+
+const _: () = assert!(AT_ONCE_US < CELLS);
+
 /// The counters of the cache of a function.
 pub(crate) struct CacheStatistics {
-    counts: Sharded<{ CacheResult::ALL.len() }>,
+    counts: Sharded<{ AT_ONCE_US + 1 }>,
     /// The size of the kept answers.
     pub(crate) bytes: AtomicU64,
     /// Whether calls look for a kept answer before they run.
@@ -23,10 +33,29 @@ impl CacheStatistics {
         self.counts.add(result as usize, 1);
     }
 
-    pub(super) fn read(&self) -> CacheSnapshot {
+    /// Counts a fresh answer that has ended its call after `micros` microseconds. Returns `false` if that is too long.
+    #[cfg(feature = "cache")]
+    #[inline]
+    pub(super) fn hit_at_once(&self, micros: u64) -> bool {
+        let Some(line) = self.counts.line().filter(|_| micros <= histogram::FIRST_EDGE_US) else { return false };
+        line.add(AT_ONCE, 1);
+        line.add(AT_ONCE_US, micros);
+        true
+    }
+
+    /// Returns the number of calls that a fresh answer ended at once, and the sum of their durations in microseconds.
+    pub(super) fn hits_at_once(&self) -> (u64, u64) {
+        (self.counts.sum(AT_ONCE), self.counts.sum(AT_ONCE_US))
+    }
+
+    pub(super) fn read(&self, hits_at_once: u64) -> CacheSnapshot {
+        let counted_once = |result: CacheResult| if result == CacheResult::Hit { hits_at_once } else { 0 };
         let results = if self.is_read_first.load(Ordering::Relaxed) { CacheResult::ALL } else { &[] };
         CacheSnapshot {
-            results: results.iter().map(|result| (*result, self.counts.sum(*result as usize))).collect(),
+            results: results
+                .iter()
+                .map(|&result| (result, self.counts.sum(result as usize) + counted_once(result)))
+                .collect(),
             bytes: self.bytes.load(Ordering::Relaxed),
         }
     }

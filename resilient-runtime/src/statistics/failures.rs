@@ -118,35 +118,66 @@ struct CountedError {
     last_day: Box<LastDay>,
 }
 
+impl Inner {
+    /// Counts an error and returns the code that it is counted under.
+    fn count(&mut self, code: &str, kind: ErrorKind, severity: Severity, now: Moment) -> &Arc<str> {
+        let is = |known: &CountedError, code: &str| {
+            let known = &known.count;
+            &*known.code == code && known.kind == kind && known.severity == severity
+        };
+        let find = |errors: &[CountedError], code: &str| errors.iter().position(|known| is(known, code));
+        // A code that is known was checked when it was first counted.
+        let index = find(&self.errors, code).or_else(|| find(&self.errors, self.label(code)));
+        let at = SystemTime::now();
+        let index = index.unwrap_or_else(|| {
+            let count = ErrorCount { code: self.label(code).into(), kind, severity, count: 0, first: at, last: at };
+            self.errors.push(CountedError { count, last_day: Box::new(LastDay::new(now)) });
+            self.errors.len() - 1
+        });
+        let CountedError { count: known, last_day } = &mut self.errors[index];
+        known.count += 1;
+        // The wall clock can go backwards.
+        (known.first, known.last) = (known.first.min(at), known.last.max(at));
+        last_day.count(now);
+        &known.code
+    }
+
+    /// Returns the code that a new error is counted under. Codes made up at run time can fill the list. After that, there
+    /// is one [`OTHER`] per kind and severity.
+    fn label<'c>(&self, code: &'c str) -> &'c str {
+        if self.errors.len() < MOST { label(code) } else { OTHER }
+    }
+
+    /// Returns the histogram for operations that failed like this, and the type that they are counted under.
+    fn durations_of(&mut self, error: ErrorType) -> &(ErrorType, Arc<Histogram>) {
+        let find =
+            |durations: &[(ErrorType, Arc<Histogram>)], error| durations.iter().position(|(known, _)| *known == error);
+        let index = find(&self.durations, error).unwrap_or_else(|| {
+            // Only codes are unbounded.
+            let is_full = self.durations.len() >= MOST && matches!(error, ErrorType::Code(_));
+            let error = if is_full { ErrorType::Other } else { error };
+            find(&self.durations, error).unwrap_or_else(|| {
+                self.durations.push((error, Arc::new(Histogram::new())));
+                self.durations.len() - 1
+            })
+        });
+        &self.durations[index]
+    }
+}
+
 impl Failures {
     pub(super) const fn new() -> Self {
         Self(Mutex::new(Inner { errors: Vec::new(), durations: Vec::new() }))
     }
 
     /// Counts an error and returns the code that it is counted under.
-    pub(super) fn count(&self, code: &str, kind: ErrorKind, severity: Severity) -> Arc<str> {
-        let (code, at, now) = (label(code), SystemTime::now(), Moment::now());
-        let mut inner = self.lock();
-        let is = |known: &CountedError, code: &str| {
-            let known = &known.count;
-            &*known.code == code && known.kind == kind && known.severity == severity
-        };
-        let errors = &mut inner.errors;
-        // Codes made up at run time can fill the list. After that, there is one `OTHER` per kind and severity.
-        let code = if errors.len() < MOST || errors.iter().any(|known| is(known, code)) { code } else { OTHER };
-        if let Some(CountedError { count: known, last_day }) = errors.iter_mut().find(|known| is(known, code)) {
-            known.count += 1;
-            // The wall clock can go backwards.
-            (known.first, known.last) = (known.first.min(at), known.last.max(at));
-            last_day.count(now);
-            return Arc::clone(&known.code);
-        }
-        let code: Arc<str> = code.into();
-        let count = ErrorCount { code: Arc::clone(&code), kind, severity, count: 1, first: at, last: at };
-        let mut last_day = Box::new(LastDay::new(now));
-        last_day.count(now);
-        errors.push(CountedError { count, last_day });
-        code
+    pub(super) fn count(&self, code: &str, kind: ErrorKind, severity: Severity, now: Moment) -> Arc<str> {
+        Arc::clone(self.lock().count(code, kind, severity, now))
+    }
+
+    /// Counts an error.
+    pub(super) fn count_only(&self, code: &str, kind: ErrorKind, severity: Severity, now: Moment) {
+        self.lock().count(code, kind, severity, now);
     }
 
     pub(super) fn errors(&self) -> Vec<ErrorCount> {
@@ -168,26 +199,22 @@ impl Failures {
 
     /// Returns the histogram for operations that failed like this, and the type that they are counted under.
     pub(super) fn durations_of(&self, error: ErrorType) -> (ErrorType, Arc<Histogram>) {
-        let durations = &mut self.lock().durations;
-        let known = |durations: &[(ErrorType, Arc<Histogram>)], error| {
-            durations.iter().find(|(known, _)| *known == error).cloned()
-        };
-        if let Some(known) = known(durations, error) {
-            return known;
-        }
-        // Only codes are unbounded.
-        let is_full = durations.len() >= MOST && matches!(error, ErrorType::Code(_));
-        let error = if is_full { ErrorType::Other } else { error };
-        known(durations, error).unwrap_or_else(|| {
-            let fresh = (error, Arc::new(Histogram::new()));
-            durations.push(fresh.clone());
-            fresh
-        })
+        self.lock().durations_of(error).clone()
     }
 
-    pub(super) fn durations(&self) -> Vec<(ErrorType, HistogramSnapshot)> {
-        let durations = self.lock().durations.clone();
+    /// Returns the durations by type of error, with those of calls that were rejected at once: their number, and the sum of
+    /// their durations in microseconds.
+    pub(super) fn durations(&self, rejected_at_once: (u64, u64)) -> Vec<(ErrorType, HistogramSnapshot)> {
+        let mut inner = self.lock();
+        if rejected_at_once.0 > 0 {
+            inner.durations_of(ErrorType::ToolError);
+        }
+        let durations = inner.durations.clone();
+        drop(inner);
         let mut read: Vec<_> = durations.iter().map(|(error, histogram)| (*error, histogram.read())).collect();
+        if let Some((_, rejected)) = read.iter_mut().find(|(error, _)| *error == ErrorType::ToolError) {
+            rejected.add_shortest(rejected_at_once);
+        }
         read.sort_by_key(|(error, _)| *error);
         read
     }
@@ -212,26 +239,26 @@ mod tests {
     fn a_code_that_is_a_text_is_no_label() {
         let failures = Failures::new();
         for code in ["X password=hunter2", "", &"Y".repeat(101)] {
-            assert_eq!(&*failures.count(code, ErrorKind::Internal, Severity::Low), OTHER);
+            assert_eq!(&*failures.count(code, ErrorKind::Internal, Severity::Low, Moment::now()), OTHER);
         }
-        assert_eq!(&*failures.count("MAKE_DOWN", ErrorKind::Internal, Severity::Low), "MAKE_DOWN");
+        assert_eq!(&*failures.count("MAKE_DOWN", ErrorKind::Internal, Severity::Low, Moment::now()), "MAKE_DOWN");
     }
 
     #[test]
     fn codes_without_end_fill_a_list_that_has_one() {
         let failures = Failures::new();
         for n in 0..10_000 {
-            failures.count(&format!("CODE_{n}"), ErrorKind::Internal, Severity::Low);
+            failures.count(&format!("CODE_{n}"), ErrorKind::Internal, Severity::Low, Moment::now());
             failures.durations_of(ErrorType::Code(n)).1.record(std::time::Duration::ZERO);
         }
-        failures.count("CODE_3", ErrorKind::Internal, Severity::Low);
+        failures.count("CODE_3", ErrorKind::Internal, Severity::Low, Moment::now());
         let errors = failures.errors();
         assert_eq!(errors.len(), MOST + 1);
         assert_eq!(errors.iter().map(|error| error.count).sum::<u64>(), 10_001);
         assert_eq!(errors.iter().find(|error| &*error.code == "CODE_3").map(|error| error.count), Some(2));
         // The named types are few and always counted, however many codes there have been.
         assert_eq!(failures.durations_of(ErrorType::Timeout).0, ErrorType::Timeout);
-        let durations = failures.durations();
+        let durations = failures.durations((0, 0));
         assert_eq!(
             (durations.len() - 1, durations.iter().map(|(_, read)| read.count()).sum::<u64>()),
             (MOST + 1, 10_000)

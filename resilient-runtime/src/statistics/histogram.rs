@@ -24,8 +24,12 @@ const EDGES_US: [u64; EDGES_MS.len()] = {
 
 const BUCKETS: usize = EDGES_MS.len() + 1;
 /// The index of the sum of all samples, in microseconds. It is next to the shortest buckets, which most samples hit.
-const SUM: usize = 0;
-const FIRST: usize = SUM + 1;
+pub(super) const SUM: usize = 0;
+/// The index of the first bucket.
+pub(super) const FIRST: usize = SUM + 1;
+
+/// The upper edge of the first bucket, in microseconds.
+pub(super) const FIRST_EDGE_US: u64 = EDGES_US[0];
 
 /// The number of counters that a histogram takes in a [`Sharded`], starting at its `place`.
 pub(crate) const COUNTERS: usize = FIRST + BUCKETS;
@@ -34,7 +38,7 @@ impl<const N: usize> Counters<'_, N> {
     /// Records a duration in the histogram that starts at `place`.
     pub(crate) fn record(self, place: usize, micros: u64) {
         // Calls that are frequent enough for this to matter are usually fast.
-        let bucket = if micros <= EDGES_US[0] { 0 } else { EDGES_US.partition_point(|edge| *edge < micros) };
+        let bucket = if micros <= FIRST_EDGE_US { 0 } else { EDGES_US.partition_point(|edge| *edge < micros) };
         self.add(place + FIRST + bucket, 1);
         self.add(place + SUM, micros);
     }
@@ -140,6 +144,14 @@ impl HistogramSnapshot {
     /// Returns a snapshot without samples.
     pub(super) fn empty() -> Self {
         Self { buckets: vec![0; BUCKETS], sum: Duration::ZERO }
+    }
+
+    /// Adds samples of the shortest bucket, with the sum of their durations in microseconds.
+    pub(super) fn add_shortest(&mut self, (count, micros): (u64, u64)) {
+        if let Some(first) = self.buckets.first_mut() {
+            *first += count;
+        }
+        self.sum = self.sum.saturating_add(Duration::from_micros(micros));
     }
 
     /// Adds the samples of another snapshot.

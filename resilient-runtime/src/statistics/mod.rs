@@ -7,6 +7,7 @@
 mod attempts;
 mod cache;
 mod cache_line;
+mod counted_once;
 #[cfg(feature = "deferred")]
 mod deferred;
 mod failures;
@@ -24,6 +25,7 @@ pub(crate) use attempts::{AttemptStatistics, BreakerRecord};
 pub use cache::CacheSnapshot;
 #[cfg(feature = "cache")]
 pub(crate) use cache::CacheStatistics;
+pub(crate) use counted_once::CountedOnce;
 #[cfg(feature = "deferred")]
 pub use deferred::DeferredResult;
 #[cfg(feature = "deferred")]

@@ -1,20 +1,27 @@
 //! The counters of one tool, or of one guarded function that is not a tool.
 
+mod snapshot;
+
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use resilient_policy::{ErrorKind, Fault, Severity, Source};
 
-use super::attempts::{AttemptSnapshot, AttemptStatistics};
-use super::cache::{CacheSnapshot, CacheStatistics};
+use super::attempts::AttemptStatistics;
+use super::cache::CacheStatistics;
+use super::counted_once::{Contained, CountedOnce};
 use super::failures::{ErrorCount, ErrorType, Failures};
-use super::histogram::{self, HistogramSnapshot};
+use super::histogram;
 use super::last_day::Hours;
 use super::sharded::Sharded;
 use crate::clock::{Moment, saturating_micros};
 use crate::error::TimeoutScope;
+#[cfg(feature = "cache")]
+use crate::outcomes::CacheResult;
 use crate::outcomes::{Outcome, Rejected, Suppressed};
+
+pub use snapshot::ToolSnapshot;
 
 // Nearly every call changes only the first counters, which share a cache line.
 const STARTED: usize = 0;
@@ -51,6 +58,8 @@ pub(crate) struct ToolStatistics {
     cache: OnceLock<Box<CacheStatistics>>,
     /// The name under which clients call the tool, if it is counted under another one.
     served_as: OnceLock<Arc<str>>,
+    /// The calls that are counted once, together with their attempts.
+    good: Contained,
 }
 
 impl std::fmt::Debug for ToolStatistics {
@@ -70,7 +79,20 @@ impl ToolStatistics {
             attempts: OnceLock::new(),
             cache: OnceLock::new(),
             served_as: OnceLock::new(),
+            good: Contained::new(),
         }
+    }
+
+    /// Returns the counters of the calls that begin with their first attempt at once. `attempts` counts the attempts of
+    /// the function, if it is guarded.
+    pub(crate) fn counted_once(&self, attempts: Option<&AttemptStatistics>) -> Arc<CountedOnce> {
+        attempts.map_or_else(|| Arc::new(CountedOnce::new()), |attempts| attempts.counted_once(&self.good))
+    }
+
+    /// Resets the health of the function after a good call that is counted elsewhere.
+    #[cold]
+    pub(crate) fn note_success(&self) {
+        self.note_health(Outcome::Ok, None);
     }
 
     /// Sets the name under which clients call the tool, if it is counted under another one.
@@ -95,6 +117,24 @@ impl ToolStatistics {
     #[cfg(feature = "cache")]
     pub(crate) fn cache(&self) -> Option<&CacheStatistics> {
         self.cache.get().map(|cache| &**cache)
+    }
+
+    /// Counts a call that a fresh answer of the cache has ended before it began, after `micros` microseconds.
+    #[cfg(feature = "cache")]
+    #[inline]
+    pub(crate) fn hit(&self, micros: u64) {
+        let Some(cache) = self.cache() else { return };
+        if !cache.hit_at_once(micros) {
+            // Copying the answer took long.
+            cache.add(CacheResult::Hit);
+            self.call_started();
+            return self.call_succeeded(micros);
+        }
+        let is_well = self.last_outcome.load(Ordering::Relaxed) == Outcome::Ok as u8 + 1
+            && self.failures_in_a_row.load(Ordering::Relaxed) == 0;
+        if !is_well {
+            self.note_success();
+        }
     }
 
     pub(crate) fn call_started(&self) {
@@ -161,17 +201,27 @@ impl ToolStatistics {
         } else {
             self.last_failure_ms.store(Moment::now().millis(), Ordering::Relaxed);
             let more = |known: u32| Some(known.saturating_add(1));
-            let _ = self.failures_in_a_row.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+            if self.failures_in_a_row.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) == Ok(0) {
+                self.good.lock().mark_failed();
+            }
         }
         let last = outcome as u8 + 1;
         if self.last_outcome.load(Ordering::Relaxed) != last {
             self.last_outcome.store(last, Ordering::Relaxed);
+            if outcome != Outcome::Ok {
+                self.good.lock().mark_failed();
+            }
         }
     }
 
     /// Counts an error of a call and returns the code that it is counted under.
     pub(crate) fn failed(&self, code: &str, kind: ErrorKind, severity: Severity) -> Arc<str> {
-        self.failures.count(code, kind, severity)
+        self.failures.count(code, kind, severity, Moment::now())
+    }
+
+    /// Counts the error of a call that was rejected at once.
+    pub(crate) fn failed_at_once(&self, code: &str, kind: ErrorKind, severity: Severity, now: Moment) {
+        self.failures.count_only(code, kind, severity, now);
     }
 
     /// Returns the errors of each code, kind and severity, and those of the last 24 hours by hour.
@@ -219,8 +269,24 @@ impl ToolStatistics {
 
     pub(crate) fn read(&self) -> ToolSnapshot {
         // Read ends before starts, so that a call that ends in between does not appear to have ended without starting.
-        let outcomes = counted(Outcome::ALL, |outcome| self.counts.sum(of_outcome(outcome)));
-        let started = self.counts.sum(STARTED);
+        let good = self.good.lock();
+        let mut good_durations = good.durations();
+        let hits = self.cache.get().map_or((0, 0), |cache| cache.hits_at_once());
+        good_durations.add_shortest(hits);
+        let rejections = good.rejected();
+        let (good_ends, (hits_at_once, _), (rejected_at_once, _)) = (good_durations.count(), hits, rejections);
+        let outcomes = counted(Outcome::ALL, |outcome| {
+            let counted_once = match outcome {
+                Outcome::Ok => good_ends,
+                Outcome::Rejected => rejected_at_once,
+                _ => 0,
+            };
+            self.counts.sum(of_outcome(outcome)) + counted_once
+        });
+        good_durations.add(&self.counts.durations(DURATIONS));
+        let begun_at_once = good.started();
+        drop(good);
+        let started = self.counts.sum(STARTED).wrapping_add(begun_at_once + rejected_at_once + hits_at_once);
         let ended: u64 = outcomes.iter().map(|(_, count)| count).sum();
         let unqueued = self.counts.sum(UNQUEUED);
         let retries_after = counted(ErrorKind::ALL, |kind| self.counts.sum(RETRIES + kind as usize));
@@ -229,8 +295,11 @@ impl ToolStatistics {
             // A withdrawn call may be subtracted before it was added.
             in_flight: Some(started.wrapping_sub(ended)).filter(|running| *running < 1 << 63).unwrap_or(0),
             waiting: self.counts.sum(QUEUED).saturating_sub(unqueued),
-            rejected: counted(Rejected::ALL, |reason| self.counts.sum(REJECTED + reason as usize)),
-            attempts: self.counts.sum(ATTEMPTS),
+            rejected: counted(Rejected::ALL, |reason| {
+                let counted_once = if reason == Rejected::Breaker { rejected_at_once } else { 0 };
+                self.counts.sum(REJECTED + reason as usize) + counted_once
+            }),
+            attempts: self.counts.sum(ATTEMPTS) + begun_at_once,
             retries: retries_after.iter().map(|(_, count)| count).sum(),
             retries_after,
             suppressed: counted(Suppressed::ALL, |reason| self.counts.sum(SUPPRESSED + reason as usize)),
@@ -238,8 +307,8 @@ impl ToolStatistics {
             fallbacks: counted(Source::ALL, |source| self.counts.sum(FALLBACKS + source as usize)),
             excused: self.counts.sum(EXCUSED),
             errors: self.failures.errors(),
-            good_durations: self.counts.durations(DURATIONS),
-            failed_durations: self.failures.durations(),
+            good_durations,
+            failed_durations: self.failures.durations(rejections),
             consecutive_failures: self.failures_in_a_row.load(Ordering::Relaxed),
             last_failure_ms: self.last_failure_ms.load(Ordering::Relaxed),
             last_outcome: {
@@ -247,135 +316,9 @@ impl ToolStatistics {
                 last.checked_sub(1).and_then(|index| Outcome::ALL.get(index).copied())
             },
             own_attempts: self.attempts.get().map(|attempts| attempts.read()),
-            cache: self.cache.get().map(|cache| cache.read()),
+            cache: self.cache.get().map(|cache| cache.read(hits_at_once)),
             served_as: self.served_as.get().cloned(),
         }
-    }
-}
-
-/// A snapshot of the counters of one tool.
-///
-/// ```
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() {
-/// # use resilient_runtime::{Registry, ResilienceError, resilient};
-/// # #[resilient(name = "snapshot")]
-/// # async fn ask() -> Result<u32, ResilienceError> { Ok(1) }
-/// # ask().await.unwrap();
-/// let counted = Registry::global().function("snapshot").unwrap();
-/// assert_eq!((counted.calls(), counted.attempts, counted.retries), (1, 1, 0));
-/// assert_eq!(counted.last_outcome, Some(resilient_runtime::Outcome::Ok));
-/// # }
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ToolSnapshot {
-    /// The number of calls by outcome.
-    pub outcomes: Vec<(Outcome, u64)>,
-    /// The number of calls that are running, including those that wait.
-    pub in_flight: u64,
-    /// The number of calls that wait for a permit of a bulkhead.
-    pub waiting: u64,
-    /// The number of rejected attempts, by the guard that rejected them. This can exceed the number of calls with
-    /// the outcome rejected: if the body has run before, the call ends with the outcome of its last attempt.
-    pub rejected: Vec<(Rejected, u64)>,
-    /// The number of times the body was run.
-    pub attempts: u64,
-    /// The number of attempts that were retries.
-    pub retries: u64,
-    /// The number of retries, by the kind of the error before them.
-    pub retries_after: Vec<(ErrorKind, u64)>,
-    /// The number of retries that were suppressed, by reason.
-    pub suppressed: Vec<(Suppressed, u64)>,
-    /// The number of timeouts, by scope: one attempt or the whole call.
-    pub timeouts: Vec<(TimeoutScope, u64)>,
-    /// The number of calls that a fallback answered, by source.
-    pub fallbacks: Vec<(Source, u64)>,
-    /// The number of calls that ran and ended with an error but are not failures: the caller made a mistake, or the
-    /// error is the tool's response. Rejected calls are not included, since they did not run.
-    pub excused: u64,
-    /// The number of calls that ended with an error, by code. At most 64 codes are counted separately.
-    pub errors: Vec<ErrorCount>,
-    /// Durations of the calls that ended without an error, from the start to the response.
-    pub good_durations: HistogramSnapshot,
-    /// Durations of the calls that ended with an error, by the type of the error.
-    pub failed_durations: Vec<(ErrorType, HistogramSnapshot)>,
-    /// The number of consecutive failures. A call that a fallback answered counts as a failure. A caller's mistake,
-    /// and a cancelled, rejected or deferred call neither count nor reset the number.
-    pub consecutive_failures: u32,
-    /// The time of the last failure, in milliseconds of [`Moment`]; 0 if there was none.
-    pub(crate) last_failure_ms: u64,
-    /// The outcome of the last call that says something about the tool.
-    pub last_outcome: Option<Outcome>,
-    /// Durations of the attempts, if no breaker counts them.
-    pub own_attempts: Option<AttemptSnapshot>,
-    /// The counters of the cache, if the function has one.
-    pub cache: Option<CacheSnapshot>,
-    /// The name under which clients call the tool, if it is counted under another one.
-    pub served_as: Option<Arc<str>>,
-}
-
-impl ToolSnapshot {
-    /// Returns whether the tool has this name, either for clients or as `counted_as`.
-    pub(crate) fn is_called(&self, name: &str, counted_as: &str) -> bool {
-        name == counted_as || self.served_as.as_deref() == Some(name)
-    }
-
-    /// Returns the number of calls with this outcome.
-    #[must_use]
-    pub fn outcome(&self, outcome: Outcome) -> u64 {
-        of(&self.outcomes, outcome)
-    }
-
-    /// Returns the number of attempts that this guard rejected.
-    #[must_use]
-    pub fn rejected(&self, reason: Rejected) -> u64 {
-        of(&self.rejected, reason)
-    }
-
-    /// Returns the number of retries suppressed for this reason.
-    #[must_use]
-    pub fn suppressed(&self, reason: Suppressed) -> u64 {
-        of(&self.suppressed, reason)
-    }
-
-    /// Returns the number of calls that this fallback source answered.
-    #[must_use]
-    pub fn fallbacks(&self, source: Source) -> u64 {
-        of(&self.fallbacks, source)
-    }
-
-    /// Returns the number of timeouts with this scope.
-    #[must_use]
-    pub fn timeouts(&self, scope: TimeoutScope) -> u64 {
-        of(&self.timeouts, scope)
-    }
-
-    /// Returns the number of calls that ended.
-    #[must_use]
-    pub fn calls(&self) -> u64 {
-        self.outcomes.iter().map(|(_, count)| count).sum()
-    }
-
-    /// Returns the number of calls that ran.
-    pub(crate) fn ran(&self) -> u64 {
-        self.calls().saturating_sub(Outcome::NOT_RUN.into_iter().map(|outcome| self.outcome(outcome)).sum())
-    }
-
-    /// Returns the number of calls that ran and failed, by an error, a timeout or a panic. Not included are callers'
-    /// mistakes, cancelled, rejected and deferred calls, and calls that the tool or a fallback answered.
-    #[must_use]
-    pub fn failures(&self) -> u64 {
-        let failed = self.outcomes.iter().filter(|(outcome, _)| is_failure(*outcome));
-        failed.map(|(_, count)| count).sum::<u64>().saturating_sub(self.excused)
-    }
-
-    /// Returns the durations of all calls that ended, with or without an error.
-    #[must_use]
-    pub fn durations(&self) -> HistogramSnapshot {
-        let mut all = self.good_durations.clone();
-        self.failed_durations.iter().for_each(|(_, failed)| all.add(failed));
-        all
     }
 }
 
@@ -393,8 +336,4 @@ const fn of_outcome(outcome: Outcome) -> usize {
 
 const fn is_failure(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Error | Outcome::Timeout | Outcome::Panic)
-}
-
-fn of<T: PartialEq + Copy>(counts: &[(T, u64)], wanted: T) -> u64 {
-    counts.iter().find(|(each, _)| *each == wanted).map_or(0, |(_, count)| *count)
 }

@@ -21,5 +21,9 @@ mod ticket;
 #[allow(unreachable_pub, reason = "what the runtime shows to others")]
 mod timer;
 
+#[path = "../../../resilient-runtime/src/breaker/word.rs"]
+#[allow(unreachable_pub, reason = "what the runtime shows to others")]
+mod word;
+
 mod models;
 mod sync;

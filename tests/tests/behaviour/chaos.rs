@@ -139,7 +139,7 @@ async fn plain(number: u64) -> Result<Answer, Error> {
     retry(max = 2, base = "1ms", jitter = full, budget = "100%"),
     breaker(name = "chaos-row", failures = 5, open = "100ms", probes = 3, successes = 4),
     attempt_timeout = "4ms",
-    timeout = "20ms",
+    timeout = "60ms",
     read_only
 )]
 async fn retried(number: u64) -> Result<Answer, Error> {

@@ -14,6 +14,7 @@ mod deferred;
 mod error;
 mod extremes;
 mod fallback;
+mod first_poll;
 mod gate;
 mod gate_routes;
 mod gate_waits;

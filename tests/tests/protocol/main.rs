@@ -6,6 +6,7 @@ mod authorize;
 mod classified;
 mod classify;
 mod deferred;
+mod first_poll;
 mod gate;
 mod gate_keys;
 mod hook;

@@ -113,7 +113,13 @@ fn guarded(plan: &Plan, function: &OpaqueFn, project: &Project, named: bool) -> 
     let way = if is_repeated { "repeat" } else { "once" };
     let before = before(plan, function, output, &p);
     let needs_sides = chain.is_some() || reading.is_some();
-    let (way, steps) = if needs_sides || before.is_some() {
+    let is_plain = !(needs_sides || before.is_some());
+    // Most calls without further steps end in their first poll, and most of those with a kept answer before that. They
+    // need no state machine.
+    let place = format_ident!("{}", if is_plain || reading.is_some() { "CallCell" } else { "Call" }, span = at);
+    let (way, steps) = if is_plain {
+        (format_ident!("{way}", span = at), None)
+    } else {
         let suffix = match (&reading, &before) {
             (None, None) => "or",
             (Some(_), None) => "read",
@@ -124,8 +130,6 @@ fn guarded(plan: &Plan, function: &OpaqueFn, project: &Project, named: bool) -> 
         let read = reading.is_some().then(|| quote_spanned!(at=> , __read));
         let steps = chain.as_ref().map_or_else(|| quote_spanned!(at=> #p::End), |chain| chain.steps.clone());
         (format_ident!("{way}_{suffix}", span = at), Some(quote_spanned!(at=> #before #read, #steps)))
-    } else {
-        (format_ident!("{way}", span = at), None)
     };
     let copies = chain.as_ref().map(|chain| &chain.copies);
     // A call that a kept answer ends copies nothing.
@@ -150,7 +154,7 @@ fn guarded(plan: &Plan, function: &OpaqueFn, project: &Project, named: bool) -> 
         #watched #site #unauthorized #writes #copies
         let __special = #special;
         #sides
-        let #mutable __call = #p::pin!(#p::Call::new(#entry));
+        let #mutable __call = #p::pin!(#p::#place::new(#entry));
         #look
         #late_copies
         #keep

@@ -42,7 +42,7 @@ pub(crate) fn reading(
     let refresh = refreshed.then(|| Refresh::new(plan, function, arguments, p, written.unwrap_or(at)));
     let begin = refresh.as_ref().map_or_else(|| quote_spanned!(at=> |_| {}), |refresh| refresh.begin.clone());
     let look = quote_spanned!(at=>
-        let __read = #p::Read::new(__call.as_mut(), __sides, |__site| #key, #size, #errors, |__good| #copy);
+        let __read = #p::Read::new(__site, __sides, |__site| #key, #size, #errors, |__good| #copy);
         if let ::core::option::Option::Some(__kept) = __read.kept(__call.as_mut(), #begin) {
             return __kept;
         }

@@ -78,7 +78,7 @@ impl Call<'_> {
         let enclosing = self.enclosing();
         let this = self.as_mut().project();
         let Some(bulkhead) = this.bulkhead else { return Ok(Some(Admission { at: now, has_waited })) };
-        let position = match bulkhead.acquire(&this.binding.statistics, enclosing.as_ref()) {
+        let position = match bulkhead.acquire(&this.binding.cold.statistics, enclosing.as_ref()) {
             BulkheadResponse::Admitted => return Ok(Some(Admission { at: now, has_waited })),
             BulkheadResponse::Full => return Err(self.reject(LimitKind::Bulkhead, bulkhead::overloaded())),
             BulkheadResponse::Queued(position) => position,
@@ -149,7 +149,7 @@ impl Call<'_> {
 
     /// Rejects the attempt because of its rate limit or bulkhead.
     pub(super) fn reject(self: Pin<&mut Self>, limit: LimitKind, error: ResilienceError) -> AttemptResult {
-        self.binding.statistics.rejected(match limit {
+        self.binding.cold.statistics.rejected(match limit {
             LimitKind::Bulkhead => Rejected::Bulkhead,
             LimitKind::RateLimit | LimitKind::RateLimitKeys => Rejected::RateLimit,
             LimitKind::Concurrency => Rejected::Concurrency,
@@ -176,7 +176,7 @@ impl Call<'_> {
     /// Rejects an attempt because of the gate. A call that has run ends with the result of its last attempt.
     #[cold]
     pub(super) fn reject_by_gate(self: Pin<&mut Self>, refusal: Refusal) -> AttemptResult {
-        self.binding.statistics.rejected(refusal.rejected());
+        self.binding.cold.statistics.rejected(refusal.rejected());
         telemetry::refused(self.site.name(), refusal, self.context.as_ref());
         if self.last.is_some() {
             self.report_no_retry(refusal.rejected().as_str(), None);
@@ -186,7 +186,7 @@ impl Call<'_> {
 
     /// Rejects the attempt because of its breaker. The hook reports until when the breaker is open.
     pub(super) fn reject_by_breaker(self: Pin<&mut Self>, error: ResilienceError) -> AttemptResult {
-        self.binding.statistics.rejected(Rejected::Breaker);
+        self.binding.cold.statistics.rejected(Rejected::Breaker);
         // Most of these calls hold nothing, and have not run.
         if self.attempts == 0 && self.bulkhead.is_none() && matches!(self.state, State::Admitting(_)) {
             self.project().state.advance(State::Finished(None));
@@ -217,7 +217,7 @@ impl Call<'_> {
             enclosing.queued_past_deadline();
         }
         let limit = whole_call(self.started, self.deadline);
-        self.binding.statistics.timed_out(TimeoutScope::Call);
+        self.binding.cold.statistics.timed_out(TimeoutScope::Call);
         self.give_up(ResilienceError::Timeout { scope: TimeoutScope::Call, limit })
     }
 

@@ -1,5 +1,5 @@
-//! The function of the user that runs before a retry: after the backoff and before the attempt requests admission, so
-//! that the call holds no permit meanwhile.
+//! What comes before a retry: the backoff, and then the function of the user that runs before the attempt requests
+//! admission, so that the call holds no permit meanwhile.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -15,6 +15,29 @@ use crate::panics::catch_panic;
 use crate::pipeline::body::Body;
 
 impl Call<'_> {
+    /// Waits for the end of the backoff.
+    pub(super) fn poll_backoff(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), AttemptResult>> {
+        if self.as_mut().poll_cancelled(cx).is_ready() {
+            return Poll::Ready(Err(self.cancelled()));
+        }
+        let mut this = self.as_mut().project();
+        let State::Backoff(watch) = this.state else { return Poll::Ready(Ok(())) };
+        if let Some(timer) = this.timer.as_mut().as_pin_mut() {
+            let until = Moment::of(timer.deadline());
+            if clock::poll_timer(timer, cx).is_pending() {
+                ready!(watch.poll_opened(this.breaker.as_deref(), until, cx));
+                return Poll::Ready(Err(self.reject_by_opened_breaker()));
+            }
+        }
+        this.timer.set(None);
+        // A suspended process may have slept past the deadline.
+        let admitted = self.as_mut().admit_retry(Moment::now());
+        if admitted.is_ok() {
+            *self.project().state = State::Before;
+        }
+        Poll::Ready(admitted)
+    }
+
     /// Runs the function, within the deadline of the call. Its error is the answer of the call. Without a function,
     /// the attempt requests admission at once.
     #[cold]

@@ -20,7 +20,7 @@ use crate::context::{CallContext, Degraded, EnclosingAttempt};
 use crate::error::{Failure, ResilienceError, TimeoutScope};
 use crate::outcomes::{AttemptOutcome, Outcome, Suppressed};
 use crate::panics::catch_panic;
-use crate::statistics::{AttemptStatistics, ErrorType};
+use crate::statistics::ErrorType;
 use crate::telemetry;
 
 /// What an attempt that has ended leaves to be recorded at the breaker.
@@ -41,21 +41,26 @@ impl Call<'_> {
         let State::Running(attempt) = this.state else { return };
         let shared = release(this.context, this.bulkhead);
         let ticket = this.breaker.as_mut().and_then(CallBreaker::take_ticket);
-        let micros = now.micros_since(attempt.started);
         let breaker = this.breaker.as_ref();
         // The usual case is counted in one step.
-        if let (Some(breaker), Some(ticket)) = (breaker, ticket)
-            && !(this.caller.is_nested || breaker.is_keyed() || shared.is_some())
-            && breaker.has_succeeded(ticket, micros)
-        {
+        let is_plain = !(this.caller.is_nested || shared.is_some());
+        let is_usual = is_plain
+            && match (breaker, ticket) {
+                (Some(breaker), Some(ticket)) => !breaker.is_keyed() && breaker.is_all_well(ticket),
+                (None, _) => true,
+                (Some(_), None) => false,
+            };
+        if is_usual {
+            this.binding.attempts().succeeded(now.micros_since(attempt.started));
             this.state.advance(State::Finished(Some(now)));
             return;
         }
+        let micros = now.micros_since(attempt.started);
         let timer = this.timer.as_ref().get_ref().as_ref();
         let took = breaker.map_or(AttemptDuration::Unknown, |breaker| attempt.took(breaker, timer, now));
         // Before the subscriber receives the result: if it panics, the attempt is not counted again.
         this.state.advance(State::Finished(Some(now)));
-        self.attempt_statistics().ended(AttemptOutcome::Ok, micros);
+        self.binding.attempts().ended(AttemptOutcome::Ok, micros);
         self.record(Signal::Success, &Ended { ticket, took, shared });
     }
 
@@ -66,7 +71,7 @@ impl Call<'_> {
         let signal = self.signal(&result);
         let ended = self.as_mut().end_attempt(result.attempt_outcome(), now);
         if let AttemptResult::Refused(ResilienceError::Timeout { scope, .. }) = &result {
-            self.binding.statistics.timed_out(*scope);
+            self.binding.cold.statistics.timed_out(*scope);
         }
         self.record(signal, &ended);
         let Some(delay) = self.next_delay(&result, now, ended.shared.as_deref()) else { return Some(result) };
@@ -117,7 +122,7 @@ impl Call<'_> {
             ended.took = attempt.took(breaker, this.timer.as_ref().get_ref().as_ref(), now);
         }
         this.state.advance(State::Finished(Some(now)));
-        self.attempt_statistics().ended(outcome, micros);
+        self.binding.attempts().ended(outcome, micros);
         ended
     }
 
@@ -141,12 +146,6 @@ impl Call<'_> {
         if let Some(enclosing) = self.enclosing() {
             enclosing.recorded(breaker, signal);
         }
-    }
-
-    /// Where attempts are counted. The breakers of all keys are counted as one.
-    fn attempt_statistics(&self) -> &AttemptStatistics {
-        let plain = self.binding.breaker.as_deref().map(Breaker::attempts);
-        plain.unwrap_or_else(|| self.binding.statistics.own_attempts())
     }
 
     /// What the result of an attempt says about the dependency.
@@ -220,7 +219,7 @@ impl Call<'_> {
         let reason = if delay >= self.deadline.since(now) {
             Some(Suppressed::Deadline)
         } else {
-            let own = || self.binding.statistics.own_attempts();
+            let own = || self.binding.cold.statistics.own_attempts();
             let budget = || self.breaker.as_deref().map_or_else(own, Breaker::attempts);
             let is_spent = |share| !budget().withdraw(now.seconds(), share);
             retry.budget.is_some_and(is_spent).then_some(Suppressed::Budget)
@@ -235,7 +234,7 @@ impl Call<'_> {
 
     /// Reports that a retryable error is not retried.
     fn suppress_retry(&self, kind: ErrorKind, delay: Duration, reason: Suppressed, retry_after: Option<Duration>) {
-        self.binding.statistics.retry_suppressed(reason);
+        self.binding.cold.statistics.retry_suppressed(reason);
         #[cfg(feature = "cache")]
         if reason == Suppressed::Deadline {
             self.cut_retry(Moment::now().after(delay));
@@ -286,7 +285,7 @@ impl Call<'_> {
                 self.log_end(outcome, now.since(self.started));
             }
         } else {
-            let statistics = &self.binding.statistics;
+            let statistics = &self.binding.cold.statistics;
             if outcome == Outcome::Ok && !self.is_part() {
                 statistics.call_succeeded(now.micros_since(self.started));
             } else {

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use crate::answer::Meaning;
 use crate::clock;
 use crate::error::ResilienceError;
-use crate::pipeline::body::{Body, Substitute};
+use crate::pipeline::body::{Body, Ended, Substitute};
 use crate::registry::{FaultAction, Injection, Registry};
 use crate::site::Site;
 
@@ -23,7 +23,7 @@ impl Injected {
         cx: &mut Context<'_>,
         begins: Option<bool>,
         meaning: &mut Option<Meaning>,
-    ) -> Poll<()> {
+    ) -> Poll<Ended> {
         if let Some(is_last) = begins {
             let injection = Registry::scoped().and_then(|registry| registry.chaos.inject(&registry, site));
             self.0 = injection.map(|injection| (injection, is_last));
@@ -48,9 +48,8 @@ impl Injected {
             FaultAction::Panic => panic!("a panic was injected"),
         };
         let what = injection.what.to_string();
-        if let Ok(injected) = body.fail(fault) {
-            *meaning = injected;
-            return Poll::Ready(());
+        if let Ok(ended) = body.fail(fault, meaning) {
+            return Poll::Ready(ended);
         }
         // Without the fault, the test would pass without testing anything.
         if let Some(registry) = Registry::scoped() {

@@ -1,7 +1,8 @@
 //! One call as a state machine: admission, attempts, backoff, limits and cancellation.
 //!
 //! ```text
-//! New → Admitting → Running → Finished → Done      (New → Refused → Finished: by the gate)
+//! New → Admitting → Running → Finished → Done      (New → Refused → Finished: by the gate;
+//!                                                   New → Running: the first attempt began before the machine)
 //!         │   ▲       │ ▲
 //!         │   └─ Backoff, Before
 //!         └─ AwaitingLimit, AwaitingPermit, Queued
@@ -17,6 +18,8 @@ mod before;
 mod deferred;
 pub(super) mod events;
 mod finish;
+mod first;
+mod first_attempt;
 #[cfg(feature = "testing")]
 mod injected;
 #[cfg(feature = "rate-limit")]
@@ -39,6 +42,9 @@ use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tracing::Span;
 
+pub use first::CallCell;
+pub(super) use first::FirstPoll;
+pub(super) use first_attempt::{Before, LaterPoll};
 #[cfg(feature = "cache")]
 pub(super) use read::{Layer, Tree};
 pub(crate) use result::{AttemptResult, Substitutes};
@@ -53,7 +59,7 @@ use queue::{CallBulkhead, QueueTicket};
 use super::body::Body;
 use crate::answer::Meaning;
 use crate::binding::BindingRef;
-use crate::clock::{self, Moment};
+use crate::clock::Moment;
 use crate::context::{self, CallContext};
 use crate::error::{Refusal, ResilienceError};
 use crate::panics::catch_panic;
@@ -127,6 +133,8 @@ pin_project! {
         deadline: Moment,
         // The number of attempts that have begun.
         attempts: u32,
+        // Whether the call was counted together with its first attempt when both began.
+        is_counted_once: bool,
         // The result of the last attempt, if there is a retry.
         last: Option<AttemptResult>,
         state: State,
@@ -152,10 +160,16 @@ impl<'a> Call<'a> {
     #[inline]
     #[must_use]
     pub fn new(entry: Entry<'a>) -> Self {
+        Self::bound(entry.site, entry.site.bind(), entry.details)
+    }
+
+    #[expect(clippy::inline_always, reason = "written where it stays")]
+    #[inline(always)]
+    fn bound(site: &'a Site, binding: BindingRef<'a>, details: Option<Box<EntryDetails>>) -> Self {
         Self {
-            site: entry.site,
-            binding: entry.site.bind(),
-            details: entry.details,
+            site,
+            binding,
+            details,
             breaker: None,
             bulkhead: None,
             context: None,
@@ -164,6 +178,7 @@ impl<'a> Call<'a> {
             started: Moment::FIRST,
             deadline: Moment::FIRST,
             attempts: 0,
+            is_counted_once: false,
             last: None,
             state: State::New,
             timer: None,
@@ -204,7 +219,7 @@ impl<'a> Call<'a> {
         this.state.advance(State::Admitting(started));
         match this.caller.counted {
             CountedAs::Call | CountedAs::Part => {
-                this.binding.statistics.call_started();
+                this.binding.cold.statistics.call_started();
                 if let Some(details) = this.details
                     && let Some(refusal) = details.refusal.take()
                 {
@@ -222,17 +237,27 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Runs the attempts, with backoff between them, within the deadline.
-    pub(crate) fn drive(self: Pin<&mut Self>, cx: &mut Context<'_>, body: Pin<&mut dyn Body>) -> Poll<AttemptResult> {
+    /// Runs the attempts, with backoff between them, within the deadline. `before`: what is known of the running attempt.
+    pub(crate) fn drive(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        body: Pin<&mut dyn Body>,
+        before: Option<Before>,
+    ) -> Poll<AttemptResult> {
         // The span is disabled in most calls.
         let span = (!self.span.is_disabled()).then(|| self.span.clone());
         let _entered = span.as_ref().map(Span::enter);
-        self.step(cx, body)
+        self.step(cx, body, before)
     }
 
     #[expect(clippy::inline_always, reason = "part of every call: as a function it takes 10 to 30 instructions more")]
     #[inline(always)]
-    fn step(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut body: Pin<&mut dyn Body>) -> Poll<AttemptResult> {
+    fn step(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut body: Pin<&mut dyn Body>,
+        mut before: Option<Before>,
+    ) -> Poll<AttemptResult> {
         loop {
             let this = self.as_mut().project();
             let admitted = match this.state {
@@ -247,31 +272,24 @@ impl<'a> Call<'a> {
                 State::AwaitingLimit(_) => ready!(self.as_mut().poll_limit(cx)),
                 State::AwaitingPermit(_) => ready!(self.as_mut().poll_permit(cx)),
                 State::Queued(_) => ready!(self.as_mut().poll_queue(cx)),
-                State::Running(attempt) => {
-                    // Written by the body and read here: a move of what was just written stalls the processor.
-                    let mut meaning = None;
-                    let polled = {
-                        let begins = std::mem::take(&mut attempt.is_new).then(|| *this.attempts > this.binding.retries);
-                        let _context = context::enter(this.context);
-                        #[cfg(not(feature = "testing"))]
-                        let polled = catch_panic(|| body.as_mut().poll(cx, begins, &mut meaning));
-                        #[cfg(feature = "testing")]
-                        let polled =
-                            catch_panic(|| attempt.injected.poll(this.site, body.as_mut(), cx, begins, &mut meaning));
-                        polled.unwrap_or_else(|| {
-                            catch_panic(|| body.as_mut().abandon());
-                            Poll::Ready(())
-                        })
+                State::Running(_) => {
+                    let (polled, ended) = match before.take() {
+                        Some(Before::Polled(polled)) => (polled, None),
+                        Some(Before::Ended(result)) => (Poll::Pending, Some(result)),
+                        None => (self.as_mut().poll_body(cx, body.as_mut()), None),
                     };
-                    let result = match (polled, meaning) {
-                        (Poll::Ready(()), Some(Meaning::Good)) => {
+                    let result = match polled {
+                        Poll::Ready(Some(Meaning::Good)) => {
                             self.succeeded();
                             return Poll::Ready(AttemptResult::Answered(Meaning::Good));
                         }
-                        (Poll::Ready(()), Some(meaning)) => AttemptResult::Answered(meaning),
-                        (Poll::Ready(()), None) => AttemptResult::Refused(ResilienceError::Panicked),
-                        (Poll::Pending, _) => {
-                            let result = ready!(self.as_mut().poll_limits(cx));
+                        Poll::Ready(Some(meaning)) => AttemptResult::Answered(meaning),
+                        Poll::Ready(None) => AttemptResult::Refused(ResilienceError::Panicked),
+                        Poll::Pending => {
+                            let result = match ended {
+                                Some(result) => result,
+                                None => ready!(self.as_mut().poll_limits(cx)),
+                            };
                             let _context = context::enter(self.as_mut().project().context);
                             catch_panic(|| body.as_mut().abandon());
                             result
@@ -295,29 +313,6 @@ impl<'a> Call<'a> {
                 Err(result) => return Poll::Ready(result),
             }
         }
-    }
-
-    /// Waits for the end of the backoff.
-    fn poll_backoff(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), AttemptResult>> {
-        if self.as_mut().poll_cancelled(cx).is_ready() {
-            return Poll::Ready(Err(self.cancelled()));
-        }
-        let mut this = self.as_mut().project();
-        let State::Backoff(watch) = this.state else { return Poll::Ready(Ok(())) };
-        if let Some(timer) = this.timer.as_mut().as_pin_mut() {
-            let until = Moment::of(timer.deadline());
-            if clock::poll_timer(timer, cx).is_pending() {
-                ready!(watch.poll_opened(this.breaker.as_deref(), until, cx));
-                return Poll::Ready(Err(self.reject_by_opened_breaker()));
-            }
-        }
-        this.timer.set(None);
-        // A suspended process may have slept past the deadline.
-        let admitted = self.as_mut().admit_retry(Moment::now());
-        if admitted.is_ok() {
-            *self.project().state = State::Before;
-        }
-        Poll::Ready(admitted)
     }
 
     /// Whether the client has cancelled the request.
@@ -352,7 +347,7 @@ impl<'a> Call<'a> {
     }
 
     pub(crate) fn statistics(&self) -> &ToolStatistics {
-        &self.binding.statistics
+        &self.binding.cold.statistics
     }
 
     /// Where its error is stored. `None` if the call is part of another operation.

@@ -101,16 +101,16 @@ impl context::Request {
         claims.then(|| {
             if self.is_of_handler {
                 // The handler counts the call under the name of the function.
-                binding.statistics.call_started();
-                report.statistics = Some(Arc::clone(&binding.statistics));
+                binding.cold.statistics.call_started();
+                report.statistics = Some(Arc::clone(&binding.cold.statistics));
             }
             // If the route has another name than the tool, the call is counted under the tool's.
             if let Some(hook) = &self.statistics
-                && !Arc::ptr_eq(hook, &binding.statistics)
+                && !Arc::ptr_eq(hook, &binding.cold.statistics)
             {
                 hook.call_withdrawn();
-                binding.statistics.call_started();
-                report.statistics = Some(Arc::clone(&binding.statistics));
+                binding.cold.statistics.call_started();
+                report.statistics = Some(Arc::clone(&binding.cold.statistics));
             }
             report.needs_arguments = site.policy().cache.is_some() || site.policy().deferred.is_some();
             report.effect = site.policy().effect;

@@ -1,5 +1,6 @@
 //! The breaker of a call, the permit that the call holds there, and the wait for a change of the breaker.
 
+use std::mem::forget;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -47,6 +48,13 @@ impl<'a> CallBreaker<'a> {
         Some(Self { breaker, ticket: None, loan: None })
     }
 
+    /// The same breaker, and a permit that it has granted.
+    #[inline]
+    pub(super) fn with(mut self, ticket: Option<Ticket>) -> Self {
+        self.ticket = ticket;
+        self
+    }
+
     /// The breaker of a partition key.
     pub(super) const fn keyed(breaker: Arc<Breaker>) -> Self {
         Self { breaker: BreakerRef::Keyed(breaker), ticket: None, loan: None }
@@ -81,6 +89,23 @@ impl<'a> CallBreaker<'a> {
     #[inline]
     pub(super) const fn ticket(&self) -> Option<Ticket> {
         self.ticket
+    }
+
+    /// Whether a success changes nothing at the breaker.
+    #[inline]
+    pub(super) fn is_unchanged_by_success(&self) -> bool {
+        self.ticket.is_some_and(|ticket| self.breaker.is_all_well(ticket))
+    }
+
+    /// Drops it after a success that changes nothing, mostly without the code that would give back what it holds.
+    #[inline]
+    pub(super) fn end_unchanged(breaker: &mut Option<Self>) {
+        if let Some(known) = breaker {
+            known.ticket = None;
+            if known.loan.is_none() && matches!(known.breaker, BreakerRef::Borrowed(_)) {
+                forget(breaker.take());
+            }
+        }
     }
 
     /// Takes the ticket, whose result the caller records, and returns a borrowed permit.

@@ -44,7 +44,7 @@ impl Call<'_> {
     pub(in crate::pipeline) fn becomes_refresh(self: Pin<&mut Self>) {
         let this = self.project();
         if this.caller.counted < CountedAs::Hook {
-            this.binding.statistics.call_withdrawn();
+            this.binding.cold.statistics.call_withdrawn();
             this.caller.counted = CountedAs::Nowhere;
         }
     }
@@ -85,7 +85,7 @@ impl Call<'_> {
 
     /// Counts what the cache had for the call.
     pub(in crate::pipeline) fn count_cache(&self, result: CacheResult) {
-        if let Some(counts) = self.binding.statistics.cache() {
+        if let Some(counts) = self.binding.cold.statistics.cache() {
             counts.add(result);
         }
     }

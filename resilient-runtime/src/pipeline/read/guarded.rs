@@ -7,17 +7,18 @@ use std::sync::Arc;
 use super::Read;
 use crate::answer::Fallible;
 use crate::context;
+use crate::error::ResilienceError;
 use crate::panics::catch_panic;
 use crate::pipeline::Special;
 use crate::pipeline::before::Renewed;
 use crate::pipeline::body::{Attempts, Body, StoresAnswer};
-use crate::pipeline::call::Call;
+use crate::pipeline::call::CallCell;
 use crate::pipeline::fallback::{self, Step};
 use crate::pipeline::guarded::{answer, finish};
 
 /// Guards a function with `cache(fresh ..)` that runs once.
 pub async fn once_read<R>(
-    call: Pin<&mut Call<'_>>,
+    call: Pin<&mut CallCell<'_>>,
     body: impl Future<Output = R>,
     special: Special<R>,
     read: Read<R::Good, R::Error>,
@@ -33,7 +34,7 @@ where
 
 /// Guards a function with `cache(fresh ..)` that may run again.
 pub async fn repeat_read<R, F>(
-    call: Pin<&mut Call<'_>>,
+    call: Pin<&mut CallCell<'_>>,
     make: impl FnMut(bool) -> Option<F>,
     special: Special<R>,
     read: Read<R::Good, R::Error>,
@@ -50,7 +51,7 @@ where
 
 /// Like [`repeat_read`], with a function that runs before each retry. Its error is the answer of the call.
 pub async fn repeat_read_before<R, F, P>(
-    call: Pin<&mut Call<'_>>,
+    call: Pin<&mut CallCell<'_>>,
     make: impl FnMut(bool) -> Option<F>,
     special: Special<R>,
     before: impl FnMut(Arc<R::Error>) -> P,
@@ -81,7 +82,7 @@ impl<B: Body, G, E> Drop for Reading<'_, B, G, E> {
 }
 
 async fn run<R>(
-    mut call: Pin<&mut Call<'_>>,
+    call: Pin<&mut CallCell<'_>>,
     mut body: Pin<&mut impl StoresAnswer<R>>,
     read: Read<R::Good, R::Error>,
     chain: impl Step<R::Good, R::Error>,
@@ -90,6 +91,8 @@ where
     R: Fallible,
     R::Good: Send + Sync + 'static,
 {
+    // The look for a kept answer has begun it.
+    let Some(mut call) = call.begin() else { return R::refused(ResilienceError::Cancelled) };
     let is_refresh = read.is_refresh;
     let mut reading = Reading { body: body.as_mut(), read };
     let result = poll_fn(|cx| reading.read.poll(cx, call.as_mut(), reading.body.as_mut())).await;

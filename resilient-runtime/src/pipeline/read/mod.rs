@@ -22,14 +22,15 @@ use std::task::{Context, Poll, ready};
 
 use super::AnswerKey;
 use super::body::StoresAnswer;
-use super::call::{AttemptResult, Call, Layer, Tree};
+use super::call::{AttemptResult, Call, CallCell, Layer, Tree};
 use super::fallback::Sides;
 use crate::answer::{Fallible, Meaning};
 use crate::cache::{Followed, Follower, Freshness, Joined, Kept, Landed, Landing, Lead, Reported, Wait};
+use crate::clock::Moment;
 use crate::context::Records;
 use crate::error::{Refusal, RefusalReason, ToolError};
 use crate::outcomes::CacheResult;
-use crate::panics::catch_panic;
+use crate::panics::{catch_panic, catch_panic_inline};
 use crate::site::Site;
 pub use guarded::{once_read, repeat_read, repeat_read_before};
 pub use refresh::Refresh;
@@ -72,33 +73,43 @@ struct Leading {
     _ticket: Option<refresh::Permit>,
 }
 
+/// The copy of a kept answer has panicked.
+struct CannotBeCopied;
+
 impl<G, E> Read<G, E>
 where
     G: Send + Sync + 'static,
     E: ToolError,
 {
-    /// Begins a call. `size` returns the size of an answer, `copy` copies it, and `errors` shares errors.
+    /// Prepares a call that has not begun. `measure` returns the size of an answer, `copy` copies it, and `errors` shares
+    /// errors.
     #[must_use]
     pub fn new<R>(
-        mut call: Pin<&mut Call<'_>>,
+        site: &Site,
         _: Sides<R, G, E>,
         key: impl FnOnce(&Site) -> Option<AnswerKey>,
-        size: fn(&G) -> u64,
+        measure: fn(&G) -> u64,
         errors: ErrorSharing<E>,
         copy: fn(&G) -> G,
     ) -> Self {
-        let ticket = refresh::take(call.site());
+        let ticket = refresh::take(site);
         let is_refresh = ticket.is_some();
         let key = match &ticket {
             Some(ticket) => Some(ticket.key),
-            None => key(call.site()).map(AnswerKey::hash),
+            None => key(site).map(AnswerKey::hash),
         };
-        call.as_mut().begin();
-        if is_refresh {
-            call.becomes_refresh();
-        }
         let stage = ticket.map_or(Stage::New, Stage::Refreshes);
-        Self { key, generation: 0, copy, size, errors, stage, is_refresh, has_missed: false, warnings_before: 0 }
+        Self {
+            key,
+            generation: 0,
+            copy,
+            size: measure,
+            errors,
+            stage,
+            is_refresh,
+            has_missed: false,
+            warnings_before: 0,
+        }
     }
 
     /// Returns the key of the answer.
@@ -107,12 +118,38 @@ where
         self.key.map(AnswerKey::of_hash)
     }
 
-    /// Ends the call with a kept answer, if there is one that is fresh, or stale and refreshed by `refresh`.
-    pub fn kept<R>(&self, call: Pin<&mut Call<'_>>, refresh: impl FnOnce(Refresh)) -> Option<R>
+    /// Begins the call, and ends it with a kept answer, if there is one that is fresh, or stale and refreshed by
+    /// `refresh`.
+    pub fn kept<R>(&self, call: Pin<&mut CallCell<'_>>, refresh: impl FnOnce(Refresh)) -> Option<R>
     where
         R: Fallible<Good = G, Error = E>,
     {
-        let key = self.key.filter(|_| !self.is_refresh)?;
+        let mut key = self.key.filter(|_| !self.is_refresh);
+        if let Some((hash, site)) = key.zip(call.plain()) {
+            match self.fresh(hash, site) {
+                Ok(Some(good)) => return Some(R::close(Ok(good))),
+                Ok(None) => {}
+                Err(CannotBeCopied) => key = None,
+            }
+        }
+        self.kept_otherwise(call.begin()?, key, refresh)
+    }
+
+    /// Like [`kept`](Self::kept), for a call that has begun.
+    #[inline(never)]
+    fn kept_otherwise<R>(
+        &self,
+        mut call: Pin<&mut Call<'_>>,
+        key: Option<u128>,
+        refresh: impl FnOnce(Refresh),
+    ) -> Option<R>
+    where
+        R: Fallible<Good = G, Error = E>,
+    {
+        if self.is_refresh {
+            call.as_mut().becomes_refresh();
+        }
+        let key = key?;
         let refusal = call.refusal();
         // In cache-only mode, a kept answer is served; other refusals are for every answer.
         let is_cache_only = |refusal| matches!(refusal, Refusal::Switched { reason: RefusalReason::CacheOnly, .. });
@@ -137,10 +174,22 @@ where
         Some(R::close(Ok(good)))
     }
 
+    /// Returns a fresh answer that ends a call before it begins, and counts the call.
+    fn fresh(&self, key: u128, site: &Site) -> Result<Option<G>, CannotBeCopied> {
+        let binding = site.bind();
+        let started = Moment::now_inline();
+        let kept = binding.cold.answers.as_ref().and_then(|answers| answers.find(key, started));
+        let Some(kept) = kept.filter(|kept| kept.freshness == Freshness::Fresh) else { return Ok(None) };
+        // Without a request, its warnings have no reader.
+        let good = self.copied(&kept).ok_or(CannotBeCopied)?;
+        binding.cold.statistics.hit(Moment::now_inline().micros_since(started));
+        Ok(Some(good))
+    }
+
     /// Copies a kept answer.
     fn copied(&self, kept: &Kept) -> Option<G> {
         let good = kept.answer()?.downcast_ref::<G>()?;
-        catch_panic(|| (self.copy)(good))
+        catch_panic_inline(|| (self.copy)(good))
     }
 
     /// Drives the call to its result. The answer is left in `body`.
@@ -156,7 +205,7 @@ where
         loop {
             let stage = match &mut self.stage {
                 Stage::Leads(_) | Stage::Alone => {
-                    let result = ready!(call.as_mut().drive(cx, body.as_mut()));
+                    let result = ready!(call.as_mut().drive(cx, body.as_mut(), None));
                     let leading = match replace(&mut self.stage, Stage::Alone) {
                         Stage::Leads(leading) => Some(leading),
                         _ => None,
@@ -275,7 +324,7 @@ where
     where
         R: Fallible<Good = G, Error = E>,
     {
-        let kept = self.key.and_then(|key| call.answers()?.find(key, crate::clock::Moment::now()));
+        let kept = self.key.and_then(|key| call.answers()?.find(key, Moment::now()));
         let kept = kept.filter(|kept| kept.freshness == Freshness::Fresh);
         let Some((good, kept)) = kept.and_then(|kept| Some((self.copied(&kept)?, kept))) else {
             return Ok(self.leads(call, lead, None));

@@ -1,0 +1,313 @@
+//! The first poll of a call, in which most of them end: the body is polled at once, and the state machine begins only if
+//! there is more to do than to count a good answer.
+
+use std::mem::{forget, replace};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+use resilient_policy::ErrorKind;
+use tracing::Span;
+
+use super::attempt::Attempt;
+use super::first_attempt::{Before, LaterPoll};
+use super::permit::{CallBreaker, lease};
+use super::{Call, State};
+use crate::answer::Meaning;
+use crate::binding::{Binding, BindingRef};
+use crate::breaker::Clean;
+use crate::clock::Moment;
+use crate::context::{self, CallContext, EnteredRoot};
+use crate::error::{ResilienceError, ToolError};
+use crate::outcomes::{Outcome, Rejected};
+use crate::panics::{catch_panic, catch_panic_inline};
+use crate::pipeline::body::{Body, Ended};
+use crate::site::{Entry, EntryDetails, Site};
+use crate::statistics::{BreakerRecord, ErrorType};
+use crate::telemetry::{self, ErrorFacts, log_error, record_recent};
+
+/// The result of a poll of the body: the meaning of its answer, which it lacks if it panicked.
+pub(super) type Polled = Poll<Option<Meaning>>;
+
+pin_project! {
+    /// The storage of a call: its record, and its state machine once that has begun.
+    ///
+    /// Most calls end in their first poll, without a state machine. Empty storage is cheap to create and to drop.
+    pub struct CallCell<'a> {
+        // Until the first poll.
+        entry: Option<Entry<'a>>,
+        #[pin]
+        call: Option<Call<'a>>,
+    }
+}
+
+/// The result of the first poll of a call, if that has no good answer.
+pub(crate) enum FirstPoll<'a> {
+    /// The first attempt runs.
+    Pending,
+    /// The breaker rejects the call.
+    Rejected(RejectedCall<'a>, ResilienceError),
+    /// The state machine goes on, with what is known of its first attempt. It has begun, now or before, unless the call had
+    /// ended.
+    GoesOn(Option<Before>),
+}
+
+impl<'a> CallCell<'a> {
+    /// The storage of a call that has not begun. Pin it in the same expression, so that it is written where it stays.
+    #[inline]
+    #[must_use]
+    pub fn new(entry: Entry<'a>) -> Self {
+        Self { entry: Some(entry), call: None }
+    }
+
+    /// Returns the state machine, if it has begun.
+    #[inline]
+    pub(crate) fn begun(self: Pin<&mut Self>) -> Option<Pin<&mut Call<'a>>> {
+        self.project().call.as_pin_mut()
+    }
+
+    /// Begins the state machine, unless it has begun. `None` if the call has ended without one.
+    #[cfg(feature = "cache")]
+    pub(in crate::pipeline) fn begin(self: Pin<&mut Self>) -> Option<Pin<&mut Call<'a>>> {
+        let mut this = self.project();
+        if let Some(entry) = this.entry.take() {
+            begins(this.call.as_mut(), entry.site, entry.site.bind(), entry.details);
+        }
+        this.call.as_pin_mut()
+    }
+
+    /// Returns the record of the function if a kept answer may end the call before it begins: it has no context and no
+    /// details, and no subscriber records it.
+    #[cfg(feature = "cache")]
+    #[inline]
+    pub(in crate::pipeline) fn plain(&self) -> Option<&'a Site> {
+        let entry = self.entry.as_ref().filter(|entry| entry.details.is_none())?;
+        (!telemetry::is_enabled() && !context::is_inside_a_call()).then_some(entry.site)
+    }
+
+    /// Polls the body of a call that has not begun. The state machine begins instead if the caller has a context, if the
+    /// function has a limit or the call a key, if the breaker is not closed, for a subscriber, and for injected faults.
+    /// Returns `None` if the body has a good answer, and the call is counted.
+    #[expect(clippy::inline_always, reason = "part of every call: as a function it takes 10 to 30 instructions more")]
+    #[inline(always)]
+    pub(crate) fn first_poll(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut body: Pin<&mut dyn Body>,
+    ) -> Option<FirstPoll<'a>> {
+        let this = self.project();
+        let Some(Entry { site, details }) = this.entry.take() else { return Some(FirstPoll::GoesOn(None)) };
+        let bound = site.bind();
+        let binding: &Binding = &bound;
+        if details.is_some() || binding.is_limited || telemetry::is_enabled() || is_injected() {
+            return Some(begins(this.call, site, bound, details));
+        }
+        // There are none, so without the code that drops them.
+        forget(details);
+        let breaker = match binding.breaker.as_deref() {
+            None => None,
+            Some(breaker) => match breaker.clean() {
+                Some(clean) => Some((breaker, clean)),
+                None => return Some(begins_unless_rejected(this.call, site, bound)),
+            },
+        };
+        let started = Moment::now_inline();
+        let deadline = started.after(binding.timeout);
+        let end = binding.attempt_end(started).min(deadline);
+        let Some(context) = context::enter_root(|| CallContext::root_in_first_attempt(end)) else {
+            let clean = breaker.map(|(_, clean)| clean);
+            return begins_within(this.call, (site, bound), clean, cx, body);
+        };
+        let call = binding.counted_once.begin();
+        if binding.earns_retries
+            && let Some(before) = call.deposit(started.seconds())
+        {
+            binding.attempts().carry_over(before, started.seconds());
+        }
+        let is_last = binding.retries == 0;
+        let mut meaning = None;
+        let polled = catch_panic_inline(|| body.as_mut().poll(cx, Some(is_last), &mut meaning));
+        // A good answer changes nothing, as nearly all do.
+        let is_usual =
+            polled == Some(Poll::Ready(Ended::Good)) && breaker.is_none_or(|(breaker, clean)| breaker.is_still(clean));
+        let context = match if is_usual { context.end() } else { Err(context) } {
+            Ok(()) => {
+                if call.ended(Moment::now_inline().micros_since(started)) {
+                    binding.cold.statistics.note_success();
+                }
+                return None;
+            }
+            Err(context) => context,
+        };
+        let clean = breaker.map(|(_, clean)| clean);
+        let attempt = FirstAttempt { started, deadline, context, clean, polled, meaning };
+        Some(begins_with(this.call, (site, bound), attempt, cx, body))
+    }
+}
+
+/// A first attempt that has not ended its call in its first poll.
+struct FirstAttempt {
+    started: Moment,
+    /// The deadline of the call.
+    deadline: Moment,
+    context: EnteredRoot,
+    /// The state of the breaker, which has admitted the call.
+    clean: Option<Clean>,
+    polled: Option<Poll<Ended>>,
+    meaning: Option<Meaning>,
+}
+
+/// The storage of a state machine.
+type Storage<'c, 'a> = Pin<&'c mut Option<Call<'a>>>;
+
+/// Begins the state machine.
+#[inline(never)]
+fn begins<'a>(
+    mut storage: Storage<'_, 'a>,
+    site: &'a Site,
+    binding: BindingRef<'a>,
+    details: Option<Box<EntryDetails>>,
+) -> FirstPoll<'a> {
+    storage.set(Some(Call::bound(site, binding, details)));
+    if let Some(call) = storage.as_pin_mut() {
+        call.begin();
+    }
+    FirstPoll::GoesOn(None)
+}
+
+/// Begins the state machine of a call whose caller has a context, and makes its first attempt if it is admitted, as for a
+/// tool that the hook calls. Returns `None` if the body has a good answer, and the call has ended.
+#[inline(never)]
+fn begins_within<'a>(
+    mut storage: Storage<'_, 'a>,
+    (site, binding): (&'a Site, BindingRef<'a>),
+    clean: Option<Clean>,
+    cx: &mut Context<'_>,
+    body: Pin<&mut dyn Body>,
+) -> Option<FirstPoll<'a>> {
+    storage.set(Some(Call::bound(site, binding, None)));
+    // It was stored just now.
+    let Some(mut call) = storage.as_pin_mut() else { return Some(FirstPoll::GoesOn(None)) };
+    call.as_mut().begin();
+    match call.attempt_at_once(clean, cx, body) {
+        LaterPoll::Good => None,
+        LaterPoll::Pending => Some(FirstPoll::Pending),
+        LaterPoll::GoesOn(before) => Some(FirstPoll::GoesOn(before)),
+    }
+}
+
+/// Rejects a call whose breaker is open, or begins its state machine: a probe may be due, and a call inside another one
+/// may have a permit of that one.
+#[cold]
+fn begins_unless_rejected<'a>(storage: Storage<'_, 'a>, site: &'a Site, binding: BindingRef<'a>) -> FirstPoll<'a> {
+    let started = Moment::now();
+    let breaker = binding.breaker.as_deref().filter(|_| !context::is_inside_a_call());
+    let rejection = breaker.and_then(|breaker| breaker.rejection(started, || lease(binding.policy())));
+    let Some(error) = rejection else { return begins(storage, site, binding, None) };
+    FirstPoll::Rejected(RejectedCall { site, binding, started, is_counted: false }, error)
+}
+
+/// Begins the state machine with the first attempt, whose body was polled.
+#[inline(never)]
+fn begins_with<'a>(
+    mut storage: Storage<'_, 'a>,
+    (site, binding): (&'a Site, BindingRef<'a>),
+    attempt: FirstAttempt,
+    cx: &mut Context<'_>,
+    body: Pin<&mut dyn Body>,
+) -> FirstPoll<'a> {
+    let FirstAttempt { started, deadline, context, clean, polled, meaning } = attempt;
+    if polled.is_none() {
+        catch_panic(|| body.abandon());
+    }
+    let breaker = CallBreaker::of(&binding).map(|breaker| breaker.with(clean.map(Clean::ticket)));
+    let slow_at = breaker.as_deref().map_or(Moment::LAST, |breaker| breaker.slow_at(started));
+    storage.set(Some(Call::bound(site, binding, None)));
+    // It was stored just now.
+    let Some(mut call) = storage.as_pin_mut() else { return FirstPoll::GoesOn(None) };
+    let this = call.as_mut().project();
+    (*this.started, *this.deadline) = (started, deadline);
+    context.leave_into(this.context);
+    // Without the code that would drop what was there before: nothing.
+    forget(replace(this.breaker, breaker));
+    (*this.attempts, *this.is_counted_once) = (1, true);
+    this.state.advance(State::Running(Attempt::polled(started, slow_at)));
+    match call.not_ended(cx, of_body(polled, meaning)) {
+        Some(before) => FirstPoll::GoesOn(Some(before)),
+        None => FirstPoll::Pending,
+    }
+}
+
+/// A call that was rejected at its first poll. It is counted however it ends: the user's code converts the error.
+pub(crate) struct RejectedCall<'a> {
+    site: &'a Site,
+    binding: BindingRef<'a>,
+    started: Moment,
+    is_counted: bool,
+}
+
+impl RejectedCall<'_> {
+    /// Counts the call, with the error that the rejection was converted to.
+    pub(crate) fn end(mut self, error: Option<&dyn ToolError>) {
+        let facts = error.map(|error| (ErrorFacts::of(error), error));
+        if !self.binding.counted_once.rejected(Moment::now_inline().micros_since(self.started)) {
+            // The user's code took long.
+            self.count(Outcome::Rejected);
+        }
+        self.is_counted = true;
+        let Some((facts, error)) = facts else { return };
+        let statistics = &self.binding.cold.statistics;
+        if facts.is_rejection {
+            // It is not kept among the recent errors, and logged at debug level, which is off.
+            return statistics.failed_at_once(&facts.code, facts.kind, facts.severity, self.started);
+        }
+        // The user's code has made something else of it.
+        let context = CallContext::root();
+        let code = statistics.failed(&facts.code, facts.kind, facts.severity);
+        if self.site.tool().is_some() {
+            let recent = &self.binding.cold.recent;
+            record_recent(recent, self.site.name().into(), code, (&facts, error), 0, &context);
+        }
+        let call = (self.site.name(), Moment::now().since(self.started), 0);
+        log_error(&Span::none(), call, Some(&context), (&facts, error));
+    }
+
+    fn count(&self, outcome: Outcome) {
+        let statistics = &self.binding.cold.statistics;
+        statistics.call_started();
+        statistics.rejected(Rejected::Breaker);
+        self.binding.attempts().recorded(BreakerRecord::Rejected);
+        let fault = (outcome == Outcome::Rejected).then_some(ErrorKind::CircuitOpen.fault());
+        let took = Moment::now().since(self.started);
+        statistics.call_ended(outcome, fault, ErrorType::of_outcome(outcome), Some(took));
+    }
+}
+
+impl Drop for RejectedCall<'_> {
+    fn drop(&mut self) {
+        if !self.is_counted {
+            self.count(Outcome::Panic);
+        }
+    }
+}
+
+/// Returns the result of a poll that was not caught, and that of one that was.
+pub(super) fn of_body(polled: Option<Poll<Ended>>, meaning: Option<Meaning>) -> Polled {
+    match polled {
+        Some(Poll::Pending) => Poll::Pending,
+        Some(Poll::Ready(Ended::Good)) => Poll::Ready(Some(Meaning::Good)),
+        Some(Poll::Ready(Ended::Otherwise)) => Poll::Ready(meaning),
+        Some(Poll::Ready(Ended::Nothing)) | None => Poll::Ready(None),
+    }
+}
+
+/// Returns whether a test injects faults into the calls of the current registry.
+#[cfg(feature = "testing")]
+fn is_injected() -> bool {
+    crate::registry::Registry::scoped().is_some_and(|registry| registry.chaos.is_set())
+}
+
+#[cfg(not(feature = "testing"))]
+const fn is_injected() -> bool {
+    false
+}
