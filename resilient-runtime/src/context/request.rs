@@ -22,10 +22,61 @@ use crate::identity::PrincipalSource;
 use crate::outcomes::Outcome;
 use crate::statistics::ToolStatistics;
 
+/// The id of a request. It is formatted only when something reads it.
+#[derive(Debug)]
+pub(crate) enum RequestId {
+    /// What is no request has none.
+    None,
+    #[cfg(any(feature = "rmcp", feature = "testing"))]
+    Number(i64, OnceLock<Box<str>>),
+    #[cfg(feature = "rmcp")]
+    Text(Arc<str>),
+}
+
+impl RequestId {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::None => "",
+            #[cfg(any(feature = "rmcp", feature = "testing"))]
+            Self::Number(number, text) => text.get_or_init(|| number.to_string().into()),
+            #[cfg(feature = "rmcp")]
+            Self::Text(text) => text,
+        }
+    }
+}
+
+#[cfg(any(feature = "rmcp", feature = "testing"))]
+impl From<i64> for RequestId {
+    fn from(number: i64) -> Self {
+        Self::Number(number, OnceLock::new())
+    }
+}
+
+#[cfg(feature = "rmcp")]
+impl From<rmcp::model::RequestId> for RequestId {
+    fn from(id: rmcp::model::RequestId) -> Self {
+        match id {
+            rmcp::model::RequestId::Number(number) => number.into(),
+            rmcp::model::RequestId::String(text) => Self::Text(text),
+        }
+    }
+}
+
+#[cfg(feature = "rmcp")]
+impl PartialEq<rmcp::model::RequestId> for RequestId {
+    fn eq(&self, other: &rmcp::model::RequestId) -> bool {
+        match (self, other) {
+            (Self::Number(own, _), rmcp::model::RequestId::Number(other)) => own == other,
+            (Self::Text(own), rmcp::model::RequestId::String(other)) => own == other,
+            _ => false,
+        }
+    }
+}
+
 /// A request as the hook or the handler received it.
 #[derive(Debug)]
 pub(crate) struct Request {
-    pub(crate) id: String,
+    pub(crate) id: RequestId,
     pub(crate) tool: Arc<str>,
     /// Whether the hook or the handler serves the request, counts it, and sends the report to the client.
     pub(crate) is_hooked: bool,
@@ -69,7 +120,7 @@ impl Request {
     #[cfg(feature = "cache")]
     pub(crate) fn of_refresh(outer: &Self) -> Self {
         Self {
-            id: String::new(),
+            id: Self::no_id(),
             tool: "".into(),
             is_hooked: false,
             is_of_handler: false,
@@ -94,6 +145,12 @@ impl Request {
             place: OnceLock::new(),
             report: Mutex::default(),
         }
+    }
+
+    /// The id of what is no request.
+    #[cfg(any(feature = "rmcp", feature = "cache"))]
+    pub(crate) const fn no_id() -> RequestId {
+        RequestId::None
     }
 
     pub(crate) fn report(&self) -> MutexGuard<'_, Report> {
@@ -128,8 +185,8 @@ impl Request {
 
     /// Returns whether this is the request with that id, and a handler serves it.
     #[cfg(feature = "rmcp")]
-    pub(crate) fn is_of_handler_with(&self, id: &str) -> bool {
-        self.is_of_handler && self.id == id
+    pub(crate) fn is_of_handler_with(&self, id: &rmcp::model::RequestId) -> bool {
+        self.is_of_handler && self.id == *id
     }
 
     /// Lets a hook inside the handler count the request.
@@ -157,6 +214,9 @@ impl Request {
     /// Sets the span of the hook, once it has its parent.
     #[cfg(feature = "rmcp")]
     pub(crate) fn runs_in(&self, span: &Span) {
+        if span.is_none() {
+            return;
+        }
         *self.span() = Some(span.clone());
         #[cfg(feature = "otel")]
         if let Some(place) = crate::trace::otel::context_of(span) {

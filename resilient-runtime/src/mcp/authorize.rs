@@ -91,6 +91,10 @@ pub(super) trait Within {
     /// Returns `None` if the code panics.
     fn within<T>(&mut self, run: impl FnOnce() -> T) -> Option<T> {
         let (span, context) = self.surroundings();
+        if span.is_none() {
+            let _context = context::enter(context);
+            return catch_panic(run);
+        }
         // The inner barrier catches panics within the span, the outer one those of the span itself.
         let ended = catch_panic(|| {
             let _span = span.enter();

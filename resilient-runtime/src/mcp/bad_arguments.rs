@@ -6,7 +6,7 @@ use std::fmt;
 
 use resilient_policy::ErrorKind;
 use rmcp::ErrorData;
-use rmcp::model::ErrorCode;
+use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, ErrorCode};
 
 use crate::classify::Classify;
 use crate::error::ToolError;
@@ -18,6 +18,11 @@ pub(super) const BAD_ARGUMENTS: &str = "failed to deserialize parameters:";
 /// hook, where no correlation ID could be added.
 pub(super) fn is_about_arguments(error: &ErrorData) -> bool {
     error.code == ErrorCode::INVALID_PARAMS && error.message.starts_with(BAD_ARGUMENTS)
+}
+
+/// Returns the tool result to which a router of rmcp converts an error for arguments that do not fit.
+pub(super) fn bad_arguments_result(error: ErrorData) -> CallToolResponse {
+    CallToolResult::error(vec![ContentBlock::text(error.message)]).into()
 }
 
 /// Returns the error that rmcp would return for arguments that do not fit.

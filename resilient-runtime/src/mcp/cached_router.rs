@@ -1,6 +1,7 @@
 //! Routers that are built once per process instead of once per request.
 
 use std::any::{Any, TypeId};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
@@ -23,6 +24,8 @@ type Table = (&'static str, &'static str);
 #[cfg_attr(not(feature = "config"), expect(dead_code, reason = "without `config` only the router is used"))]
 struct Block {
     router: &'static (dyn Any + Send + Sync),
+    /// Whether all routes of the router are enabled. They have the hook in any case.
+    is_complete: bool,
     guarded: &'static [&'static Site],
     tables: &'static [Table],
     /// The text of the compiled file, if it has levels, features or switches.
@@ -38,6 +41,36 @@ type Blocks = BTreeMap<(TypeId, &'static str), Block>;
 fn blocks() -> MutexGuard<'static, Blocks> {
     static BLOCKS: LazyLock<Mutex<Blocks>> = LazyLock::new(Mutex::default);
     BLOCKS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A router that is built once.
+#[derive(Clone, Copy)]
+struct Recent {
+    server: TypeId,
+    label: &'static str,
+    router: &'static (dyn Any + Send + Sync),
+    /// See [`Block`].
+    is_complete: bool,
+}
+
+thread_local! {
+    /// The router that this thread used last.
+    static RECENT: Cell<Option<Recent>> = const { Cell::new(None) };
+}
+
+/// Returns the router that this thread used last, if it is the one of server `S` with this label.
+fn recent<S: 'static>(label: &'static str) -> Option<&'static ToolRouter<S>> {
+    let last = RECENT.try_with(Cell::get).ok().flatten()?;
+    let is_this = last.server == TypeId::of::<S>() && (std::ptr::eq(last.label, label) || last.label == label);
+    if is_this { last.router.downcast_ref() } else { None }
+}
+
+/// Returns whether all routes of a router are known to be enabled and to have the hook: it is the one that this thread
+/// used last, and it is built once.
+pub(super) fn is_complete<S>(router: &ToolRouter<S>) -> bool {
+    let address = std::ptr::from_ref(router).cast::<()>();
+    let is_this = |last: Recent| last.is_complete && std::ptr::from_ref(last.router).cast::<()>() == address;
+    RECENT.try_with(Cell::get).ok().flatten().is_some_and(is_this)
 }
 
 /// Returns the router of server `S` with this label. The first call builds and instruments it.
@@ -58,8 +91,17 @@ where
     S: Send + Sync + 'static,
 {
     let key = (TypeId::of::<S>(), label);
-    let find = || blocks().get(&key).and_then(|block| block.router.downcast_ref::<ToolRouter<S>>());
-    if let Some(found) = find() {
+    let find = || {
+        let blocks = blocks();
+        let block = blocks.get(&key)?;
+        Some((block.router.downcast_ref::<ToolRouter<S>>()?, block.is_complete))
+    };
+    let known = recent(label).or_else(|| {
+        let (found, is_complete) = find()?;
+        let _ = RECENT.try_with(|last| last.set(Some(Recent { server: key.0, label, router: found, is_complete })));
+        Some(found)
+    });
+    if let Some(found) = known {
         #[cfg(feature = "testing")]
         bind_in_lab::<S>();
         return found;
@@ -101,10 +143,11 @@ where
     let mut router = hooked::hooked(plain, site_of, route_site, explained_of, authorized_of, gate);
     tool_meta::publish_policies(&mut router, &guarded);
     let made: &'static ToolRouter<S> = Box::leak(Box::new(router));
-    let block =
-        Block { router: made, guarded: Box::leak(guarded.into_boxed_slice()), tables, file, explained, authorized };
+    let is_complete = made.map.keys().all(|tool| made.has_route(tool));
+    let guarded = Box::leak(guarded.into_boxed_slice());
+    let block = Block { router: made, is_complete, guarded, tables, file, explained, authorized };
     blocks().entry(key).or_insert(block);
-    find().unwrap_or(made)
+    find().map_or(made, |(found, _)| found)
 }
 
 /// Wraps every route of a router: disabled routes and the notifier stay as they are.

@@ -3,11 +3,13 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
+use http::request::Parts;
 use resilient_policy::Effect;
 use rmcp::RoleServer;
 use rmcp::model::Extensions;
 use rmcp::service::{NotificationContext, Peer, RequestContext};
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use crate::context::{self, CallContext, Progress, Report, Request};
 #[cfg(feature = "deferred")]
@@ -41,16 +43,18 @@ pub(crate) fn context(
     let tracestate = request.meta.get_tracestate().and_then(trace::state).map(ToOwned::to_owned);
     #[cfg(feature = "deferred")]
     let delivery = delivery(&request.extensions);
+    let parts = request.extensions.get();
     #[cfg_attr(not(feature = "deferred"), expect(unused_variables, reason = "only what is deferred needs the source"))]
-    let (principal, principal_source) = principal(&request.extensions, &request.peer);
-    let (correlation_id, source) = correlation(request, traceparent.as_deref());
+    let (principal, principal_source) = principal(&request.extensions, parts, &request.peer);
+    let (correlation_id, source) = correlation_of(request, traceparent.as_deref(), parts);
     let outer = handled(request);
     // A handler and a hook inside it send the progress of one request, whose values must increase.
     let progress = outer.as_ref().and_then(|outer| outer.request()?.progress.clone());
+    let is_hooked = !matches!(server, Server::Function);
     let request = Arc::new(Request {
-        id: request.id.to_string(),
+        id: request.id.clone().into(),
         tool,
-        is_hooked: !matches!(server, Server::Function),
+        is_hooked,
         is_of_handler: matches!(server, Server::Handler),
         is_taken_over: AtomicBool::new(false),
         is_follow_up: AtomicBool::new(false),
@@ -66,7 +70,8 @@ pub(crate) fn context(
         cancellation: request.ct.clone(),
         authorized: OnceLock::new(),
         progress: progress.or_else(|| Progress::of(request).map(Arc::new)),
-        span: Mutex::default(),
+        // It is running until it is counted.
+        span: Mutex::new(is_hooked.then(Span::none)),
         #[cfg(feature = "otel")]
         place: OnceLock::new(),
         report: Mutex::new(Report { effect, ..Report::default() }),
@@ -92,8 +97,7 @@ pub(crate) fn handled(request: &RequestContext<RoleServer>) -> Option<CallContex
     if !context::is_inside_a_call() {
         return None;
     }
-    let id = request.id.to_string();
-    CallContext::current().filter(|outer| outer.request().is_some_and(|outer| outer.is_of_handler_with(&id)))
+    CallContext::current().filter(|outer| outer.request().is_some_and(|outer| outer.is_of_handler_with(&request.id)))
 }
 
 /// Creates the context of a notification, which has no id.
@@ -101,10 +105,11 @@ pub(crate) fn of_notification(notification: &NotificationContext<RoleServer>) ->
     let field = |name: &str| notification.meta.0.0.get(name).and_then(|text| text.as_str());
     let traceparent = field("traceparent").map(ToOwned::to_owned);
     let sent = traceparent.as_deref().and_then(CorrelationId::from_traceparent);
+    let parts = notification.extensions.get();
     #[cfg_attr(not(feature = "deferred"), expect(unused_variables, reason = "only what is deferred needs the source"))]
-    let (principal, principal_source) = principal(&notification.extensions, &notification.peer);
+    let (principal, principal_source) = principal(&notification.extensions, parts, &notification.peer);
     let request = Arc::new(Request {
-        id: String::new(),
+        id: Request::no_id(),
         tool: Arc::from(""),
         is_hooked: true,
         is_of_handler: true,
@@ -122,7 +127,7 @@ pub(crate) fn of_notification(notification: &NotificationContext<RoleServer>) ->
         cancellation: CancellationToken::new(),
         authorized: OnceLock::new(),
         progress: None,
-        span: Mutex::default(),
+        span: Mutex::new(Some(Span::none())),
         #[cfg(feature = "otel")]
         place: OnceLock::new(),
         report: Mutex::default(),
@@ -136,12 +141,20 @@ pub(super) fn correlation(
     request: &RequestContext<RoleServer>,
     traceparent: Option<&str>,
 ) -> (CorrelationId, CorrelationSource) {
+    correlation_of(request, traceparent, request.extensions.get())
+}
+
+fn correlation_of(
+    request: &RequestContext<RoleServer>,
+    traceparent: Option<&str>,
+    parts: Option<&Parts>,
+) -> (CorrelationId, CorrelationSource) {
     #[cfg(feature = "deferred")]
     if let Some(delivery) = delivery(&request.extensions) {
         return (CorrelationId::stored(&delivery.correlation_id), CorrelationSource::Generated);
     }
     let sent = traceparent.and_then(CorrelationId::from_traceparent);
-    if let Some(id) = sent.or_else(|| enclosing_trace(request)) {
+    if let Some(id) = sent.or_else(|| enclosing_trace(request, parts)) {
         return (id, CorrelationSource::Trace);
     }
     let given = request.meta.0.0.get(CORRELATION_META).and_then(|id| id.as_str());
@@ -155,13 +168,13 @@ pub(super) fn correlation(
 
 /// Returns the trace of the request if its `_meta` names none: the one that OpenTelemetry knows, or else that of the
 /// HTTP headers.
-fn enclosing_trace(request: &RequestContext<RoleServer>) -> Option<CorrelationId> {
+#[cfg_attr(not(feature = "otel"), expect(unused_variables, reason = "OpenTelemetry knows the trace of a request"))]
+fn enclosing_trace(request: &RequestContext<RoleServer>, parts: Option<&Parts>) -> Option<CorrelationId> {
     #[cfg(feature = "otel")]
     if let Some(trace) = crate::trace::otel::enclosing_trace(request) {
         return CorrelationId::from_trace(u128::from_be_bytes(trace.to_bytes()));
     }
-    let parts = request.extensions.get::<http::request::Parts>()?;
-    CorrelationId::from_traceparent(parts.headers.get("traceparent")?.to_str().ok()?)
+    CorrelationId::from_traceparent(parts?.headers.get("traceparent")?.to_str().ok()?)
 }
 
 fn note_several() {
@@ -170,7 +183,11 @@ fn note_several() {
 
 /// Returns whose data a request is about: the principal that the application sets, else over HTTP the authenticated
 /// caller, else, without HTTP, the only client of this process. A delivery has the principal of the deferred call.
-fn principal(extensions: &Extensions, peer: &Peer<RoleServer>) -> (Option<Principal>, PrincipalSource) {
+fn principal(
+    extensions: &Extensions,
+    parts: Option<&Parts>,
+    peer: &Peer<RoleServer>,
+) -> (Option<Principal>, PrincipalSource) {
     #[cfg(feature = "deferred")]
     if let Some(delivery) = delivery(extensions) {
         return match delivery.principal.strip_prefix("p:") {
@@ -183,7 +200,6 @@ fn principal(extensions: &Extensions, peer: &Peer<RoleServer>) -> (Option<Princi
         note_several();
         return (Some(pretended), PrincipalSource::Application);
     }
-    let parts = extensions.get::<http::request::Parts>();
     let explicit = extensions.get::<Principal>();
     if let Some(principal) = explicit.or_else(|| parts?.extensions.get::<Principal>()) {
         note_several();

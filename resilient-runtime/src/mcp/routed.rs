@@ -1,18 +1,22 @@
 //! A router that responds like rmcp's, and also serves the calls that no hook serves.
 
+use std::fmt;
 use std::ops::Deref;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use rmcp::ErrorData;
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::tool::ToolCallContext;
-use rmcp::model::CallToolResponse;
 use tokio::time::Instant;
 
+use super::bad_arguments::{bad_arguments_result, is_about_arguments};
+use super::hook::Handling;
 use super::operation::TOOLS_CALL;
 use super::requests::{self, Called, ServedMethod};
 #[cfg(feature = "deferred")]
 use super::tasks;
-use super::{Operation, Transport, request, routes, span};
+use super::{Handled, Operation, Transport, cached_router, request, routes, span};
 use crate::panics::catch_panic;
 use crate::registry::Registry;
 use crate::telemetry;
@@ -44,46 +48,80 @@ impl<S> Deref for Routed<'_, S> {
     }
 }
 
-impl<S: Send + Sync + 'static> Routed<'_, S> {
+impl<'r, S: Send + Sync + 'static> Routed<'r, S> {
     /// Declares that the handler may not answer for the tasks of deferred writes.
     #[must_use]
     pub fn without_tasks(self) -> Self {
         Self { has_tasks: false, ..self }
     }
 
-    /// Calls the tool and returns the router's response.
-    ///
-    /// # Errors
-    /// Returns the router's errors.
-    pub async fn call(&self, call: ToolCallContext<'_, S>) -> Result<CallToolResponse, ErrorData> {
+    /// Calls the tool. The future returns the router's response or its error.
+    pub fn call<'a>(&self, call: ToolCallContext<'a, S>) -> Calling<'a>
+    where
+        'r: 'a,
+    {
+        let router = self.router;
         #[cfg(feature = "deferred")]
         let call = {
             let mut call = call;
             if self.has_tasks {
-                tasks::mark(&mut call.request_context, |tool| self.router.has_route(tool));
+                tasks::mark(&mut call.request_context, |tool| router.has_route(tool));
             }
             call
         };
-        if !self.router.has_route(call.name()) {
-            // Subscribers are foreign code and may panic.
-            let unknown = catch_panic(|| Unknown::new(&call));
-            let answered = self.router.call(call).await;
-            if let (Some(unknown), Err(error)) = (unknown, &answered) {
-                catch_panic(|| unknown.ended(error));
-            }
-            return answered;
+        match router.map.get(call.name()) {
+            Some(route) if cached_router::is_complete(router) => Calling((route.call)(call)),
+            Some(_) if !router.has_route(call.name()) => Calling(Box::pin(unknown(router, call))),
+            Some(route) if routes::is_hooked(route) => Calling((route.call)(call)),
+            Some(_) => Calling(Box::pin(unhooked(router, call))),
+            None => Calling(Box::pin(unknown(router, call))),
         }
-        if self.router.map.get(call.name()).is_some_and(routes::is_hooked) {
-            return self.router.call(call).await;
-        }
-        let called = Called {
-            tool: call.name(),
-            arguments: call.arguments.as_ref(),
-            follows_up: call.input_responses.is_some() || call.request_state.is_some(),
-        };
-        let incoming = requests::begin(&UNHOOKED, &call.request_context, Some(called));
-        incoming.serve(self.router.call(call)).await
     }
+}
+
+/// A call that a router serves. It is small: rmcp moves a future that is as large as that of its largest method with every
+/// request.
+#[must_use = "a call is only served while its future is polled"]
+pub struct Calling<'a>(Handling<'a>);
+
+impl fmt::Debug for Calling<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Calling").finish_non_exhaustive()
+    }
+}
+
+impl Future for Calling<'_> {
+    type Output = Handled;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Handled> {
+        // The same as the router does with the response of a route.
+        self.0.as_mut().poll(cx).map(|answered| match answered {
+            Err(error) if is_about_arguments(&error) => Ok(bad_arguments_result(error)),
+            answered => answered,
+        })
+    }
+}
+
+/// Serves a call of a tool that does not exist or is disabled.
+async fn unknown<S: Send + Sync + 'static>(router: &ToolRouter<S>, call: ToolCallContext<'_, S>) -> Handled {
+    // Subscribers are foreign code and may panic.
+    let unknown = catch_panic(|| Unknown::new(&call));
+    let answered = router.call(call).await;
+    if let (Some(unknown), Err(error)) = (unknown, &answered) {
+        catch_panic(|| unknown.ended(error));
+    }
+    answered
+}
+
+/// Serves a call of a route without the hook as a handler does.
+async fn unhooked<S: Send + Sync + 'static>(router: &ToolRouter<S>, call: ToolCallContext<'_, S>) -> Handled {
+    let called = Called {
+        tool: call.name(),
+        arguments: call.arguments.as_ref(),
+        follows_up: call.input_responses.is_some() || call.request_state.is_some(),
+    };
+    let incoming = requests::begin(&UNHOOKED, &call.request_context, Some(called));
+    incoming.serve(router.call(call)).await
 }
 
 /// A call of a tool that does not exist. The client chose the name, so it is used neither as a label nor as the name of

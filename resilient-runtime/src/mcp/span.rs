@@ -8,7 +8,7 @@ use tracing::Span;
 use tracing::field::Empty;
 
 use super::{Transport, request};
-use crate::context::CallContext;
+use crate::context::{CallContext, Request};
 use crate::error::public_text;
 use crate::identity::CorrelationSource;
 use crate::redact;
@@ -23,7 +23,7 @@ const LONGEST: usize = 128;
 /// Creates the span of a call that passes through the hook.
 pub(super) fn of_tool(
     tool: &str,
-    request_id: &str,
+    request: &Request,
     context: &CallContext,
     source: CorrelationSource,
     transport: Option<Transport>,
@@ -41,7 +41,7 @@ pub(super) fn of_tool(
         network.protocol.version = transport.and_then(Transport::protocol_version),
         gen_ai.tool.name = tool,
         gen_ai.operation.name = "execute_tool",
-        jsonrpc.request.id = beginning(request_id),
+        jsonrpc.request.id = beginning(request.id.as_str()),
         rpc.response.status_code = Empty,
         correlation_id = %context.correlation_id(),
         correlation_source = source.as_str(),
@@ -55,7 +55,7 @@ pub(super) fn of_tool(
 /// Creates the span of a request or notification that a handler's method serves.
 pub(super) fn of_request(
     method: &'static str,
-    (request_id, context, source): (&str, &CallContext, CorrelationSource),
+    (request, context, source): (&Request, &CallContext, CorrelationSource),
     transport: Option<Transport>,
 ) -> Span {
     tracing::info_span!(
@@ -69,7 +69,7 @@ pub(super) fn of_request(
         network.transport = transport.map(Transport::name),
         network.protocol.name = transport.and_then(Transport::protocol),
         network.protocol.version = transport.and_then(Transport::protocol_version),
-        jsonrpc.request.id = (!request_id.is_empty()).then(|| beginning(request_id)),
+        jsonrpc.request.id = Some(beginning(request.id.as_str())).filter(|id| !id.is_empty()),
         rpc.response.status_code = Empty,
         correlation_id = %context.correlation_id(),
         correlation_source = source.as_str(),

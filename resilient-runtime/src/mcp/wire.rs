@@ -190,16 +190,18 @@ impl<'a> CallFacts<'a> {
 /// Adds the facts about a completed call to its result: its correlation id, and, if a fallback answered, a note after
 /// the result's content.
 pub(super) fn disclose(result: &mut CallToolResult, context: &CallContext, report: &Report) {
-    result.content.extend(report.degraded.as_ref().map(|degraded| ContentBlock::text(disclosure(degraded))));
+    if let Some(degraded) = &report.degraded {
+        result.content.push(ContentBlock::text(disclosure(degraded)));
+    }
     result.meta.get_or_insert_default().0.insert(CALL_META.into(), Value::Object(call_facts(context, report)));
 }
 
 /// Returns the facts about a completed call.
 pub(super) fn call_facts(context: &CallContext, report: &Report) -> Map<String, Value> {
     let mut object = Map::new();
-    object.insert("correlation_id".into(), json!(context.correlation_id().to_string()));
+    object.insert("correlation_id".into(), Value::String(context.correlation_id().to_text()));
     if report.is_claimed() {
-        object.insert("attempts".into(), json!(report.attempts));
+        object.insert("attempts".into(), report.attempts.into());
     }
     if let Some(degraded) = &report.degraded {
         object.insert("degraded".into(), json!(true));

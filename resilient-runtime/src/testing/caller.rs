@@ -102,7 +102,7 @@ impl Caller {
     #[must_use]
     pub fn context(&self) -> CallContext {
         let request = Request {
-            id: "0".to_owned(),
+            id: 0.into(),
             // Empty, because the request may call several tools.
             tool: "".into(),
             is_hooked: false,

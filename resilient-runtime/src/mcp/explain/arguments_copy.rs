@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::io::{self, Write};
 
 use rmcp::model::JsonObject;
+use serde_json::{Number, Value};
 
 /// The maximum size in bytes of arguments that are copied and explained, because explaining reads them several times.
 /// Longer arguments are rejected in rmcp's own words.
@@ -27,7 +28,7 @@ impl ArgumentsCopy {
         let mut buffer = Buffer(SPARE.try_with(Cell::take).unwrap_or_default());
         buffer.0.clear();
         let has_room = match arguments {
-            Some(arguments) => serde_json::to_writer(&mut buffer, arguments).is_ok(),
+            Some(arguments) => buffer.object(arguments).is_ok(),
             None => buffer.write_all(b"{}").is_ok(),
         };
         let copy = Self(buffer.0);
@@ -50,6 +51,43 @@ impl Drop for ArgumentsCopy {
 
 /// A buffer with a maximum size.
 struct Buffer(Vec<u8>);
+
+impl Buffer {
+    /// Writes JSON. What is plain is written without the machinery of a serializer, which costs several times as much.
+    fn object(&mut self, members: &JsonObject) -> io::Result<()> {
+        self.write_all(b"{")?;
+        for (index, (key, value)) in members.iter().enumerate() {
+            if index > 0 {
+                self.write_all(b",")?;
+            }
+            self.text(key)?;
+            self.write_all(b":")?;
+            match value {
+                Value::Object(members) => self.object(members)?,
+                Value::String(text) => self.text(text)?,
+                Value::Number(number) => self.number(number)?,
+                other => serde_json::to_writer(&mut *self, other)?,
+            }
+        }
+        self.write_all(b"}")
+    }
+
+    fn text(&mut self, text: &str) -> io::Result<()> {
+        if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+            return Ok(serde_json::to_writer(self, text)?);
+        }
+        self.write_all(b"\"")?;
+        self.write_all(text.as_bytes())?;
+        self.write_all(b"\"")
+    }
+
+    fn number(&mut self, number: &Number) -> io::Result<()> {
+        match number.as_u64().map(u8::try_from) {
+            Some(Ok(digit @ 0..=9)) => self.write_all(&[b'0' + digit]),
+            _ => Ok(serde_json::to_writer(self, number)?),
+        }
+    }
+}
 
 impl Write for Buffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -74,6 +112,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_copy_is_the_same_json_as_a_serializer_writes() {
+        let arguments = json!({
+            "a": 0, "b": 9, "c": 10, "d": -1, "e": u64::MAX, "f": 1.5, "g": null, "h": true, "i": [1, "x", { "y": [] }],
+            "j": { "k": {}, "l": { "m\n": "n\"o\\p" } }, "q\"": "é\u{1}\u{7f}", "": "", "r": i64::MIN,
+        });
+        let copy = ArgumentsCopy::of(arguments.as_object()).unwrap();
+        assert_eq!(String::from_utf8_lossy(copy.json()), arguments.to_string());
+    }
 
     #[test]
     fn calls_in_turn_use_the_same_room_and_very_long_arguments_are_not_kept() {

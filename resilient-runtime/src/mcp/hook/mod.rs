@@ -24,6 +24,7 @@ use super::authorize::{Authorize, Within as _, addresses};
 use super::explain::Explain;
 use super::gated::GatedTool;
 use super::hook_timeout::HookTimeout;
+use super::wire;
 use crate::context::{CallContext, Claim, Request, ServerId};
 use crate::error::{Refusal, RefusalReason};
 use crate::gate::{self, InFlight};
@@ -117,31 +118,47 @@ impl Hook {
         call: ToolCallContext<'_, S>,
         decision: impl Decision<S>,
     ) -> Handling<'_> {
+        let mut call = Some(call);
         Box::pin(async move {
-            let mut served = ServedCall::new(&self, &call);
-            let (mut limit, _in_flight) = match decision.enter(&mut served, &call).await {
+            let Some(received) = &call else { return Err(wire::internal()) };
+            let mut served = ServedCall::new(&self, received);
+            let (mut limit, _in_flight) = match decision.enter(&mut served, received).await {
                 Ok(entered) => entered,
                 Err(answered) => return answered,
             };
-            served.arguments = served.copy_arguments(&call);
-            let made = served.within(|| inner(call));
-            let Some(mut handling) = made else { return served.panicked() };
-            let answered = poll_fn(|cx| match served.within(|| handling.as_mut().poll(cx)) {
-                Some(Poll::Pending) => {
-                    // rmcp has deserialized the arguments before the first poll.
-                    served.arguments = None;
-                    match &mut limit {
-                        Some(limit) => limit.poll(cx).map(|()| Ended::TimedOut),
-                        None => Poll::Pending,
+            served.arguments = served.copy_arguments(received);
+            let mut handling = None;
+            let ended = poll_fn(|cx| {
+                let mut answered = None;
+                let polled = served.within(|| {
+                    if let Some(call) = call.take() {
+                        handling = Some(inner(call));
+                    }
+                    let Some(running) = &mut handling else { return };
+                    if let Poll::Ready(answer) = running.as_mut().poll(cx) {
+                        answered = Some(answer);
+                        // Dropping the future may panic too, which does not change the answer.
+                        handling = None;
+                    }
+                });
+                match (answered, polled) {
+                    (Some(answered), _) => Poll::Ready(Ended::Answered(answered)),
+                    (None, None) => Poll::Ready(Ended::Panicked),
+                    (None, Some(())) => {
+                        // rmcp has deserialized the arguments before the first poll.
+                        served.arguments = None;
+                        match &mut limit {
+                            Some(limit) => limit.poll(cx).map(|()| Ended::TimedOut),
+                            None => Poll::Pending,
+                        }
                     }
                 }
-                Some(Poll::Ready(answered)) => Poll::Ready(Ended::Answered(answered)),
-                None => Poll::Ready(Ended::Panicked),
             })
             .await;
-            // Dropping the future may panic too.
-            served.within(|| drop(handling));
-            match answered {
+            if handling.is_some() {
+                served.within(|| handling = None);
+            }
+            match ended {
                 Ended::Answered(answered) => served.answered(answered),
                 Ended::TimedOut => served.timed_out(limit.as_ref().map(HookTimeout::length).unwrap_or_default()),
                 Ended::Panicked => served.panicked(),
@@ -175,8 +192,7 @@ impl Hook {
     fn outer(&self, request: &RequestContext<RoleServer>) -> Option<Arc<Request>> {
         let context = CallContext::current()?;
         let outer = context.request()?;
-        (outer.is_of_hook() && *outer.tool == *self.tool && outer.id == request.id.to_string())
-            .then(|| Arc::clone(outer))
+        (outer.is_of_hook() && *outer.tool == *self.tool && outer.id == request.id).then(|| Arc::clone(outer))
     }
 }
 

@@ -15,7 +15,6 @@ use rmcp::RoleServer;
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::CallToolResponse;
 use rmcp::service::RequestContext;
-use tokio::time::Instant;
 use tracing::Span;
 
 #[cfg(feature = "deferred")]
@@ -30,7 +29,7 @@ use super::super::wire_error::error_of;
 use super::super::{Handled, Operation, Transport, arguments, pipeline_error, request, span, wire};
 use super::{CLAIMED, Hook, NEEDS_NO_ARGUMENTS};
 use crate::classify::Classify as _;
-use crate::clock::Moment;
+use crate::clock::{Moment, saturating_micros};
 use crate::context::{CallContext, Request};
 use crate::error::{Refusal, ResilienceError, SharedError, TimeoutScope, ToolError};
 use crate::identity::CorrelationSource;
@@ -51,7 +50,7 @@ pub(super) struct ServedCall<'h> {
     transport: Option<Transport>,
     /// The arguments, until it is known whether they fit.
     pub(super) arguments: Option<ArgumentsCopy>,
-    started: Instant,
+    started: Moment,
     /// The fault of a failure that the hook itself knows of.
     fault: Option<Fault>,
     /// The outcome, once the call is counted.
@@ -84,7 +83,7 @@ impl<'h> ServedCall<'h> {
             span: Span::none(),
             transport: None,
             arguments: None,
-            started: Instant::now(),
+            started: Moment::now(),
             fault: None,
             counted: None,
             #[cfg(feature = "deferred")]
@@ -99,7 +98,7 @@ impl<'h> ServedCall<'h> {
     fn begin_span(&mut self, request: &RequestContext<RoleServer>, source: CorrelationSource) {
         let Some(context) = &self.context else { return };
         self.transport = (telemetry::spans_are_enabled() || Operation::are_recorded()).then(|| Transport::of(request));
-        let span = span::of_tool(&self.hook.tool, &self.request.id, context, source, self.transport);
+        let span = span::of_tool(&self.hook.tool, &self.request, context, source, self.transport);
         // The parent must be set before anything enters the span.
         #[cfg(feature = "otel")]
         crate::trace::otel::place(&span, request);
@@ -143,50 +142,35 @@ impl<'h> ServedCall<'h> {
         self.within(|| wire::tool_error(&ResilienceError::Shared(shared))).unwrap_or(answered)
     }
 
-    pub(super) fn answered(mut self, answered: Handled) -> Handled {
-        let shared = {
+    pub(super) fn answered(&mut self, answered: Handled) -> Handled {
+        let (shared, reported) = {
             let mut report = self.request.report();
             #[cfg(feature = "deferred")]
             if let Some(deferred) = report.deferred.take() {
                 drop(report);
                 return self.deferred(*deferred);
             }
-            report.shared.take()
+            (report.shared.take(), (report.is_claimed(), report.outcome))
         };
-        let answered = self.answered_by_tool(answered, shared);
+        let answered = self.answered_by_tool(answered, shared, reported);
         self.note_delivery(&answered);
         answered
     }
 
-    fn answered_by_tool(&mut self, answered: Handled, shared: Option<SharedError>) -> Handled {
-        let answered = self.with_shared_error(answered, shared);
-        let answered = self.with_pipeline_errors_as_results(answered);
-        let (claimed, reported) = {
-            let report = self.request.report();
-            (report.is_claimed(), report.outcome)
+    /// `claimed` and `reported` are those of the report. Nothing of the tool runs any more.
+    fn answered_by_tool(
+        &mut self,
+        answered: Handled,
+        shared: Option<SharedError>,
+        (claimed, reported): (bool, Option<Outcome>),
+    ) -> Handled {
+        let answered = if shared.is_some() || answered.is_err() {
+            let answered = self.with_shared_error(answered, shared);
+            self.with_pipeline_errors_as_results(answered)
+        } else {
+            answered
         };
-        let answered = match answered {
-            Err(error) if is_about_arguments(&error) && !claimed => {
-                let error = self.about_arguments(&error);
-                self.failed(&error);
-                self.fault = Some(Fault::Caller);
-                self.within(|| wire::tool_error(&error)).unwrap_or_else(|| Err(wire::internal()))
-            }
-            Err(error) if !claimed => {
-                self.failed(&error);
-                self.fault = Some(error.kind().fault());
-                Err(error)
-            }
-            Ok(answer) if !claimed => {
-                // A tool without a policy reports its errors only in its responses.
-                if let Some(error) = error_of(&answer) {
-                    self.failed(&error);
-                    self.fault = Some(error.kind().fault());
-                }
-                Ok(answer)
-            }
-            other => other,
-        };
+        let mut answered = if claimed { answered } else { self.with_own_error(answered) };
         let failed = answered.as_ref().map_or(true, Response::is_failure);
         let outcome = match reported {
             // A good answer that could not be serialized is a failure.
@@ -209,18 +193,38 @@ impl<'h> ServedCall<'h> {
         };
         self.count(outcome, error, answered.as_ref().err());
         let Some(context) = &self.context else { return answered };
-        match answered {
-            Ok(CallToolResponse::Complete(mut result)) => {
-                if !wire::reports_error(&result) {
-                    wire::disclose(&mut result, context, &self.request.report());
-                }
-                Ok(result.into())
+        match &mut answered {
+            Ok(CallToolResponse::Complete(result)) if !wire::reports_error(result) => {
+                wire::disclose(result, context, &self.request.report());
             }
-            Err(mut error) => {
-                wire::correlate(&mut error, context);
+            Ok(_) => {}
+            Err(error) => wire::correlate(error, context),
+        }
+        answered
+    }
+
+    /// Counts and logs the error of a tool without a policy, and answers with it.
+    fn with_own_error(&mut self, answered: Handled) -> Handled {
+        match answered {
+            Err(error) if is_about_arguments(&error) => {
+                let error = self.about_arguments(&error);
+                self.failed(&error);
+                self.fault = Some(Fault::Caller);
+                self.within(|| wire::tool_error(&error)).unwrap_or_else(|| Err(wire::internal()))
+            }
+            Err(error) => {
+                self.failed(&error);
+                self.fault = Some(error.kind().fault());
                 Err(error)
             }
-            unfinished => unfinished,
+            Ok(answer) => {
+                // Such a tool reports its errors only in its responses.
+                if let Some(error) = error_of(&answer) {
+                    self.failed(&error);
+                    self.fault = Some(error.kind().fault());
+                }
+                Ok(answer)
+            }
         }
     }
 
@@ -242,7 +246,7 @@ impl<'h> ServedCall<'h> {
         self.fault = Some(error.kind().fault());
         self.statistics.timed_out(TimeoutScope::Call);
         self.failed(&error);
-        telemetry::failed(&self.span, &self.hook.name, &error, (self.started.elapsed(), 1), self.context.as_ref());
+        telemetry::failed(&self.span, &self.hook.name, &error, (self.elapsed(), 1), self.context.as_ref());
         self.count(Outcome::Timeout, ErrorType::of_outcome(Outcome::Timeout), None);
         self.error(&error)
     }
@@ -303,12 +307,16 @@ impl<'h> ServedCall<'h> {
         let statistics = claimed.as_ref().unwrap_or(&self.statistics);
         let facts = telemetry::ErrorFacts::of(error);
         let code = statistics.failed(&facts.code, facts.kind, facts.severity);
-        let call = (&*self.hook.name, self.started.elapsed(), attempts);
+        let call = (&*self.hook.name, self.elapsed(), attempts);
         telemetry::log_error(&self.span, call, self.context.as_ref(), (&facts, error));
         if let Some(context) = &self.context {
             let recent = Registry::here(Registry::recent);
             telemetry::record_recent(&recent, Arc::clone(&self.hook.name), code, (&facts, error), attempts, context);
         }
+    }
+
+    fn elapsed(&self) -> Duration {
+        Moment::now().since(self.started)
     }
 
     /// Counts the end of the call, once. `answered` is the JSON-RPC error of the response, if it is one.
@@ -336,21 +344,30 @@ impl<'h> ServedCall<'h> {
         }
         let statistics = statistics.as_ref().unwrap_or(&self.statistics);
         let fault = self.fault.or(of_function);
-        let elapsed = self.started.elapsed();
-        let counted = statistics.call_ended(outcome, fault, error, Some(elapsed));
+        let elapsed = self.elapsed();
+        let counted = if (outcome, fault, error) == (Outcome::Ok, None, None) {
+            statistics.call_succeeded(saturating_micros(elapsed));
+            None
+        } else {
+            statistics.call_ended(outcome, fault, error, Some(elapsed))
+        };
         let status = answered.map(|error| error.code.0);
         // Each of these runs foreign code, which may panic.
-        catch_panic(|| span::ended(&self.span, error, answered));
-        catch_panic(|| {
-            let (tool, transport) = (Some(&self.hook.tool), self.transport);
-            Operation { method: TOOLS_CALL, tool, transport, error: counted, status, took: elapsed }.record();
-        });
+        if !self.span.is_none() {
+            catch_panic(|| span::ended(&self.span, error, answered));
+        }
+        if Operation::are_recorded() {
+            catch_panic(|| {
+                let (tool, transport) = (Some(&self.hook.tool), self.transport);
+                Operation { method: TOOLS_CALL, tool, transport, error: counted, status, took: elapsed }.record();
+            });
+        }
         catch_panic(|| {
             telemetry::call_ended(&self.span, &self.hook.tool, outcome, elapsed, attempts, self.context.as_ref());
         });
         // The span ends now, even if the context of the call lives longer.
         let span = self.request.span().take();
-        catch_panic(|| drop(span));
+        close(span);
     }
 }
 
@@ -368,7 +385,13 @@ impl Drop for ServedCall<'_> {
             let outcome = self.request.report().outcome.unwrap_or(Outcome::Cancelled);
             self.count(outcome, ErrorType::of_outcome(outcome), None);
         }
-        // Closing the span runs foreign code, which may panic.
-        catch_panic(|| drop(mem::replace(&mut self.span, Span::none())));
+        close(Some(mem::replace(&mut self.span, Span::none())));
+    }
+}
+
+/// Drops a span. Closing it runs foreign code, which may panic.
+fn close(span: Option<Span>) {
+    if let Some(span) = span.filter(|span| !span.is_none()) {
+        catch_panic(|| drop(span));
     }
 }

@@ -166,7 +166,6 @@ pub(super) fn begin(method: &'static ServedMethod, received: &impl Received, cal
 
 /// Returns the current context, if the hook or another method of a handler serves the same request in it.
 fn enclosing(request: &RequestContext<RoleServer>) -> Option<CallContext> {
-    let id = request.id.to_string();
-    let serves = |outer: &Arc<Request>| outer.is_hooked && outer.is_running() && outer.id == id;
+    let serves = |outer: &Arc<Request>| outer.is_hooked && outer.is_running() && outer.id == request.id;
     CallContext::current().filter(|outer| outer.request().is_some_and(serves))
 }

@@ -1,11 +1,11 @@
 //! A request or notification that a handler's method serves, from its context to its count.
 
-use std::future::poll_fn;
-use std::mem;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::{fmt, mem};
 
+use pin_project_lite::pin_project;
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer};
 use tokio::time::Instant;
@@ -41,8 +41,53 @@ pub struct Incoming {
     statistics: Option<Arc<ToolStatistics>>,
 }
 
+pin_project! {
+    /// A method that runs. As a type it contains the method once, unlike an `async fn`, which would move it: rmcp moves a
+    /// future that is as large as that of its largest method with every request.
+    #[must_use = "a method runs only while its future is polled"]
+    pub struct Serving<F: Future, T> {
+        // Dropped before the request ends.
+        #[pin]
+        method: Option<F>,
+        incoming: Option<Incoming>,
+        finish: fn(Incoming, Ended<F::Output>) -> T,
+    }
+}
+
+impl<F: Future, T> fmt::Debug for Serving<F, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serving").field("incoming", &self.incoming).finish_non_exhaustive()
+    }
+}
+
+impl<F: Future, T> Future for Serving<F, T> {
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let mut this = self.project();
+        // `None` only after the end.
+        let Some(incoming) = this.incoming else { return Poll::Pending };
+        let polled = incoming.within(|| match this.method.as_mut().as_pin_mut() {
+            Some(method) => method.poll(cx),
+            None => Poll::Pending,
+        });
+        let ended = match polled {
+            Some(Poll::Ready(answered)) => Ended::Answered(answered),
+            Some(Poll::Pending) => ready!(incoming.poll_limits(cx)),
+            None => Ended::Panicked,
+        };
+        // Dropping the method may panic too.
+        incoming.within(|| this.method.set(None));
+        match this.incoming.take() {
+            Some(incoming) => Poll::Ready((this.finish)(incoming, ended)),
+            None => Poll::Pending,
+        }
+    }
+}
+
 /// How the method ended.
-enum Ended<T> {
+#[derive(Debug)]
+pub(super) enum Ended<T> {
     Answered(T),
     Panicked,
     TimedOut,
@@ -64,7 +109,7 @@ impl Incoming {
             let Some(context) = &incoming.context else { return };
             let needs_transport = telemetry::spans_are_enabled() || Operation::are_recorded();
             incoming.transport = received.filter(|_| needs_transport).map(Transport::of);
-            let facts = (&*incoming.request.id, context, source);
+            let facts = (&*incoming.request, context, source);
             let span = span::of_request(method.name, facts, incoming.transport);
             // The parent must be set before anything enters the span.
             #[cfg(feature = "otel")]
@@ -121,11 +166,20 @@ impl Incoming {
     ///
     /// # Errors
     /// Returns the errors of the method, and a JSON-RPC error if it gives no response.
-    pub async fn serve<T: Response>(
-        mut self,
-        method: impl Future<Output = Result<T, ErrorData>>,
-    ) -> Result<T, ErrorData> {
-        match self.run(method).await {
+    pub fn serve<T: Response, F>(self, method: F) -> Serving<F, Result<T, ErrorData>>
+    where
+        F: Future<Output = Result<T, ErrorData>>,
+    {
+        Serving { method: Some(method), incoming: Some(self), finish: Self::served }
+    }
+
+    /// Runs the method of a notification.
+    pub fn observe<F: Future<Output = ()>>(self, method: F) -> Serving<F, ()> {
+        Serving { method: Some(method), incoming: Some(self), finish: Self::observed }
+    }
+
+    fn served<T: Response>(self, ended: Ended<Result<T, ErrorData>>) -> Result<T, ErrorData> {
+        match ended {
             Ended::Answered(answered) => self.answered(answered),
             Ended::TimedOut => {
                 let limit = self.method.timeout.unwrap_or_default();
@@ -138,9 +192,9 @@ impl Incoming {
         }
     }
 
-    /// Runs the method of a notification.
-    pub async fn observe(mut self, method: impl Future<Output = ()>) {
-        let outcome = match self.run(method).await {
+    #[expect(clippy::needless_pass_by_value, reason = "like the end of a request")]
+    fn observed(mut self, ended: Ended<()>) {
+        let outcome = match ended {
             Ended::Answered(()) => Outcome::Ok,
             Ended::Panicked => Outcome::Panic,
             Ended::TimedOut => Outcome::Timeout,
@@ -151,22 +205,6 @@ impl Incoming {
         }
         let error = if outcome == Outcome::Panic { Some(internal_type()) } else { ErrorType::of_outcome(outcome) };
         self.end(outcome, error, None);
-    }
-
-    async fn run<T>(&mut self, method: impl Future<Output = T>) -> Ended<T> {
-        let mut method = pin!(Some(method));
-        let ended = poll_fn(|cx| {
-            let polled = self.within(|| method.as_mut().as_pin_mut().map_or(Poll::Pending, |method| method.poll(cx)));
-            match polled {
-                Some(Poll::Ready(answered)) => Poll::Ready(Ended::Answered(answered)),
-                Some(Poll::Pending) => self.poll_limits(cx),
-                None => Poll::Ready(Ended::Panicked),
-            }
-        })
-        .await;
-        // Dropping the method may panic too.
-        self.within(|| method.set(None));
-        ended
     }
 
     /// Polls for the end of the timeout and for the cancellation by the client.

@@ -63,7 +63,8 @@ pub fn advertised(mut config: ServerConfig) -> ServerConfig {
 /// Answers `tasks/get` for a deferred write. Returns `None` for any other task.
 pub async fn get_task(request: &GetTaskParams) -> Option<Result<GetTaskResult, ErrorData>> {
     let writes = of_ours(&request.task_id)?;
-    let found = writes.get(&request.task_id).await;
+    // Boxed, because rmcp moves a future that is as large as that of its largest method with every request.
+    let found = Box::pin(writes.get(&request.task_id)).await;
     Some(found.map(|entry| GetTaskResult::new(task::detailed(&entry, writes.now()))).map_err(|error| refused(&error)))
 }
 
@@ -71,14 +72,14 @@ pub async fn get_task(request: &GetTaskParams) -> Option<Result<GetTaskResult, E
 /// `None` for any other task.
 pub async fn update_task(request: &UpdateTaskParams) -> Option<Result<(), ErrorData>> {
     let writes = of_ours(&request.task_id)?;
-    Some(writes.get(&request.task_id).await.map(drop).map_err(|error| refused(&error)))
+    Some(Box::pin(writes.get(&request.task_id)).await.map(drop).map_err(|error| refused(&error)))
 }
 
 /// Answers `tasks/cancel` for a deferred write: it ends now, or after the running try unless that succeeds. Returns
 /// `None` for any other task.
 pub async fn cancel_task(request: &CancelTaskParams) -> Option<Result<(), ErrorData>> {
     let writes = of_ours(&request.task_id)?;
-    Some(writes.cancel(&request.task_id).await.map(drop).map_err(|error| refused(&error)))
+    Some(Box::pin(writes.cancel(&request.task_id)).await.map(drop).map_err(|error| refused(&error)))
 }
 
 /// Returns the error for a task that is no deferred write, on a server without other tasks.

@@ -5,7 +5,6 @@ use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::JsonObject;
 
 use super::ServedCall;
-use crate::clock::Moment;
 use crate::context::{Authorized, ServerId};
 use crate::error::TimeoutScope;
 use crate::mcp::authorize::{Authorize, Unauthorized, Within as _, addresses, authorize, is_refusal};
@@ -31,7 +30,7 @@ impl ServedCall<'_> {
                 if let (Some(context), Some(outer)) = (&mut self.context, outer) {
                     context.set_deadline(outer);
                 }
-                let (began, server) = (Moment::of(self.started), ServerId::of(call.service));
+                let (began, server) = (self.started, ServerId::of(call.service));
                 let _ = self.request.authorized.set(Authorized::of_tool(began, server, addresses(by)));
                 Ok(())
             }
