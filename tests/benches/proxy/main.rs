@@ -17,7 +17,6 @@
 //! `cargo test` runs this program too: it checks the client and the rows that need no proxy with a few calls.
 
 mod checks;
-mod client;
 mod process;
 mod rounds;
 mod table;
@@ -27,7 +26,7 @@ mod ways;
 use std::process::ExitCode;
 use std::{env, io};
 
-use resilient_bench::{demand_a_servers_clock, target};
+use resilient_bench::{client, demand_a_servers_clock, target};
 use serde_json::{Value, json};
 
 use rounds::Size;

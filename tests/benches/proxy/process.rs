@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::client::Client;
+use resilient_bench::client::Client;
 
 /// How a client reaches the process.
 #[derive(Debug, Clone, Copy)]

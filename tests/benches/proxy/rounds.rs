@@ -4,9 +4,9 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::client::{Calls, Client};
 use crate::process::{Process, Usage};
 use crate::ways::Way;
+use resilient_bench::client::{Calls, Client};
 
 /// The turns of each way in a round.
 const TURNS: u64 = 20;

@@ -1,46 +1,13 @@
-//! The shared code of the benches: the measured function, bare and in each of the ways to guard it, and the
-//! instruments: interleaved timing and a counting allocator.
+//! The shared code of the benches: the measured functions, whose bare and guarded forms are those of
+//! `resilient-instructions`, the other ways to guard them, and the instruments: interleaved timing, a counting allocator and an MCP client.
 
 pub mod allocations;
-pub mod bare;
 pub mod careful;
+pub mod client;
 pub mod interleaved;
-pub mod ours;
 pub mod stacked;
 
-use std::path::PathBuf;
-
-/// The error of a call.
-#[derive(Debug, thiserror::Error, resilient_runtime::McpError)]
-pub enum Error {
-    /// The dependency is down, and a retry would not help.
-    #[error("the dependency is down")]
-    #[mcp(kind = unavailable, retryable = false)]
-    Down,
-    /// An error of the pipeline.
-    #[error(transparent)]
-    #[mcp(transparent)]
-    Resilience(#[from] resilient_runtime::ResilienceError),
-}
-
-/// Stops a bench in a build whose clock can be paused, since everything would be slower than in a server.
-///
-/// # Panics
-/// In such a build.
-pub fn demand_a_servers_clock() {
-    assert!(
-        !resilient_runtime::__private::clock_can_be_paused(),
-        "this build has tokio's feature `test-util`, from the tests that were built with it; add `-p resilient-bench`"
-    );
-}
-
-/// Returns the target folder of this build, where results are written.
-#[must_use]
-pub fn target() -> PathBuf {
-    let binary = std::env::current_exe().unwrap_or_default();
-    // `target/release/deps/bench-…`
-    binary.ancestors().nth(3).map(PathBuf::from).unwrap_or_default()
-}
+pub use resilient_instructions::{Error, bare, demand_a_servers_clock, ours, target, valgrind};
 
 #[cfg(test)]
 mod tests {

@@ -158,7 +158,8 @@ fn json(text: &str) -> Option<String> {
 fn commands_name_programs_and_packages_that_are_there() {
     let packages = packages();
     let programs = programs();
-    let benches = names("tests/benches", "rs");
+    let mut benches = names("tests/benches", "rs");
+    benches.extend(names("tests/instructions", "rs"));
     let mut seen = 0;
     for page in pages() {
         for block in parse(&page.text).0.iter().filter(|block| block.language() == "console") {

@@ -15,6 +15,7 @@ use super::{AT_A_TIME, Calls, ended};
 /// After this time without a byte from the server the run fails.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+#[derive(Debug)]
 pub(super) struct Http {
     address: SocketAddr,
     /// The beginning of each request, up to the length of its body.
@@ -25,6 +26,7 @@ pub(super) struct Http {
 }
 
 /// A connection that serves one request at a time.
+#[derive(Debug)]
 struct Connection {
     stream: BufReader<TcpStream>,
     line: Vec<u8>,

@@ -1,5 +1,6 @@
-//! The client: JSON-RPC on blocking pipes and sockets. It is the same for all rows, and as small as possible, so that
-//! its own cost hides no difference between them.
+//! The client of the benches `proxy` and `http`: JSON-RPC on blocking pipes and sockets. It is the same for all rows,
+//! and as small as possible, so that its cost hides no difference between them. Its calls have one argument, `text`,
+//! which the tool has to return.
 
 mod http;
 mod message;
@@ -16,16 +17,18 @@ use message::Answer;
 use stdio::Stdio;
 
 /// The number of calls in flight in the second measurement.
-pub(crate) const AT_A_TIME: usize = 50;
+pub const AT_A_TIME: usize = 50;
 
 /// A client with an initialized session.
-pub(crate) struct Client {
+#[derive(Debug)]
+pub struct Client {
     tool: &'static str,
     transport: Transport,
     /// The id of the next request.
     next: u64,
 }
 
+#[derive(Debug)]
 enum Transport {
     Stdio(Stdio),
     Http(Http),
@@ -33,14 +36,16 @@ enum Transport {
 
 /// The latencies of a number of calls, and the time that all of them took.
 #[derive(Debug, Default)]
-pub(crate) struct Calls {
-    pub(crate) latencies: Vec<Duration>,
-    pub(crate) took: Duration,
+pub struct Calls {
+    /// From the request to the end of its answer.
+    pub latencies: Vec<Duration>,
+    /// From the first request to the last answer.
+    pub took: Duration,
 }
 
 impl Calls {
     /// Adds the calls of another turn.
-    pub(crate) fn extend(&mut self, other: Self) {
+    pub fn extend(&mut self, other: Self) {
         self.latencies.extend(other.latencies);
         self.took += other.took;
     }
@@ -48,12 +53,18 @@ impl Calls {
 
 impl Client {
     /// Starts a session over the pipes of a child process. Its calls are of this tool.
-    pub(crate) fn over_pipes(stdin: ChildStdin, stdout: ChildStdout, tool: &'static str) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// If the server does not answer, or answers with an error.
+    pub fn over_pipes(stdin: ChildStdin, stdout: ChildStdout, tool: &'static str) -> io::Result<Self> {
         Self { tool, transport: Transport::Stdio(Stdio::new(stdin, stdout)), next: 0 }.initialized()
     }
 
     /// Starts a session at `http://ADDRESS` + `path`, after the connection is accepted.
-    pub(crate) fn over_http(address: SocketAddr, path: &'static str, tool: &'static str) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// If the server does not answer, or answers with an error.
+    pub fn over_http(address: SocketAddr, path: &'static str, tool: &'static str) -> io::Result<Self> {
         Self { tool, transport: Transport::Http(Http::connect(address, path)?), next: 0 }.initialized()
     }
 
@@ -63,7 +74,10 @@ impl Client {
     }
 
     /// Ends the handshake and lists the tools, as clients do before the first call. Fails if the tool is not there.
-    pub(crate) fn list_tools(&mut self) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// If the server does not answer, answers with an error, or does not have the tool.
+    pub fn list_tools(&mut self) -> io::Result<()> {
         match &mut self.transport {
             Transport::Stdio(stdio) => stdio.notify(message::INITIALIZED)?,
             Transport::Http(http) => http.notify(message::INITIALIZED)?,
@@ -92,7 +106,10 @@ impl Client {
     }
 
     /// Calls the tool that often, one call at a time.
-    pub(crate) fn one_at_a_time(&mut self, calls: u64) -> io::Result<Calls> {
+    ///
+    /// # Errors
+    /// If the result of a call is not its argument.
+    pub fn one_at_a_time(&mut self, calls: u64) -> io::Result<Calls> {
         let ids = self.take(calls);
         let begun = Instant::now();
         let latencies = ids.map(|id| {
@@ -110,7 +127,10 @@ impl Client {
     }
 
     /// Calls the tool that often, [`AT_A_TIME`] calls at a time.
-    pub(crate) fn many_at_a_time(&mut self, calls: u64) -> io::Result<Calls> {
+    ///
+    /// # Errors
+    /// If the result of a call is not its argument.
+    pub fn many_at_a_time(&mut self, calls: u64) -> io::Result<Calls> {
         let ids = self.take(calls);
         match &mut self.transport {
             Transport::Stdio(stdio) => stdio.many_at_a_time(ids, self.tool),

@@ -11,12 +11,14 @@ use std::time::Instant;
 use super::message::{self, Answer};
 use super::{AT_A_TIME, Calls, ended};
 
+#[derive(Debug)]
 pub(super) struct Stdio {
     stdin: ChildStdin,
     lines: Lines,
 }
 
 /// What the server sends.
+#[derive(Debug)]
 struct Lines {
     stdout: BufReader<ChildStdout>,
     line: Vec<u8>,
