@@ -1,8 +1,14 @@
 //! The names of metrics in `deploy/`.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
+use tokio::time::sleep;
 
 use crate::http_server::Server;
 
@@ -33,10 +39,19 @@ async fn the_server_exports_every_metric_that_a_file_names() {
     let server = Server::start_with(&["--admin", "127.0.0.1:0"], &environment).await;
     server.call("list_scenarios", json!({ "team_id": 1 })).await;
     server.call("get_scenario", json!({ "id": 999 })).await;
-    let (_, metrics) = server.metrics("text/plain").await;
     let mut named = BTreeSet::new();
     collect(&deployed(""), &mut named);
     assert!(named.contains("resilient_breaker_state") && named.len() > 20, "{named:?}");
-    let missing = |name: &&String| !metrics.contains(name.as_str()) && !CRATES.contains(&name.as_str());
-    assert_eq!(named.iter().filter(missing).collect::<Vec<_>>(), Vec::<&String>::new());
+    // The health is evaluated in the background, for the first time soon after the start.
+    let since = Instant::now();
+    loop {
+        let (_, metrics) = server.metrics("text/plain").await;
+        let missing = |name: &&String| !metrics.contains(name.as_str()) && !CRATES.contains(&name.as_str());
+        let missing: Vec<_> = named.iter().filter(missing).collect();
+        if missing.is_empty() {
+            break;
+        }
+        assert!(since.elapsed() < Duration::from_secs(10), "{missing:?}");
+        sleep(Duration::from_millis(50)).await;
+    }
 }
