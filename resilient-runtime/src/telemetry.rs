@@ -199,7 +199,7 @@ impl ErrorFacts {
 pub(crate) fn record_recent(
     recent: &RecentErrors,
     tool: Arc<str>,
-    code: Arc<str>,
+    (code, at): (Arc<str>, SystemTime),
     (facts, error): (&ErrorFacts, &dyn ToolError),
     attempts: u32,
     context: &CallContext,
@@ -213,7 +213,7 @@ pub(crate) fn record_recent(
     };
     let (text, length) = catch_panic(|| text(error)).unwrap_or_else(|| text(&ResilienceError::Panicked));
     recent.record(RecentError {
-        at: SystemTime::now(),
+        at,
         correlation_id: context.correlation_id().clone(),
         tool,
         code,

@@ -119,8 +119,8 @@ struct CountedError {
 }
 
 impl Inner {
-    /// Counts an error and returns the code that it is counted under.
-    fn count(&mut self, code: &str, kind: ErrorKind, severity: Severity, now: Moment) -> &Arc<str> {
+    /// Counts an error and returns the code that it is counted under, and its time.
+    fn count(&mut self, code: &str, kind: ErrorKind, severity: Severity, now: Moment) -> (&Arc<str>, SystemTime) {
         let is = |known: &CountedError, code: &str| {
             let known = &known.count;
             &*known.code == code && known.kind == kind && known.severity == severity
@@ -139,7 +139,7 @@ impl Inner {
         // The wall clock can go backwards.
         (known.first, known.last) = (known.first.min(at), known.last.max(at));
         last_day.count(now);
-        &known.code
+        (&known.code, at)
     }
 
     /// Returns the code that a new error is counted under. Codes made up at run time can fill the list. After that, there
@@ -170,9 +170,11 @@ impl Failures {
         Self(Mutex::new(Inner { errors: Vec::new(), durations: Vec::new() }))
     }
 
-    /// Counts an error and returns the code that it is counted under.
-    pub(super) fn count(&self, code: &str, kind: ErrorKind, severity: Severity, now: Moment) -> Arc<str> {
-        Arc::clone(self.lock().count(code, kind, severity, now))
+    /// Counts an error and returns the code that it is counted under, and its time.
+    pub(super) fn count(&self, code: &str, kind: ErrorKind, severity: Severity, now: Moment) -> (Arc<str>, SystemTime) {
+        let mut inner = self.lock();
+        let (code, at) = inner.count(code, kind, severity, now);
+        (Arc::clone(code), at)
     }
 
     /// Counts an error.
@@ -239,9 +241,9 @@ mod tests {
     fn a_code_that_is_a_text_is_no_label() {
         let failures = Failures::new();
         for code in ["X password=hunter2", "", &"Y".repeat(101)] {
-            assert_eq!(&*failures.count(code, ErrorKind::Internal, Severity::Low, Moment::now()), OTHER);
+            assert_eq!(&*failures.count(code, ErrorKind::Internal, Severity::Low, Moment::now()).0, OTHER);
         }
-        assert_eq!(&*failures.count("MAKE_DOWN", ErrorKind::Internal, Severity::Low, Moment::now()), "MAKE_DOWN");
+        assert_eq!(&*failures.count("MAKE_DOWN", ErrorKind::Internal, Severity::Low, Moment::now()).0, "MAKE_DOWN");
     }
 
     #[test]

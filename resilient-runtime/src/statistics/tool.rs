@@ -4,7 +4,7 @@ mod snapshot;
 
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use resilient_policy::{ErrorKind, Fault, Severity, Source};
 
@@ -214,8 +214,8 @@ impl ToolStatistics {
         }
     }
 
-    /// Counts an error of a call and returns the code that it is counted under.
-    pub(crate) fn failed(&self, code: &str, kind: ErrorKind, severity: Severity) -> Arc<str> {
+    /// Counts an error of a call and returns the code that it is counted under, and its time.
+    pub(crate) fn failed(&self, code: &str, kind: ErrorKind, severity: Severity) -> (Arc<str>, SystemTime) {
         self.failures.count(code, kind, severity, Moment::now())
     }
 

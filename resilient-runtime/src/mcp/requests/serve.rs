@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::SystemTime;
 use std::{fmt, mem};
 
 use pin_project_lite::pin_project;
@@ -301,17 +302,17 @@ impl Incoming {
     fn log(&self, error: &dyn ToolError, is_logged: bool) {
         let Some(context) = &self.context else { return };
         let facts = telemetry::ErrorFacts::of(error);
-        let code = self.count_error(&facts);
+        let counted = self.count_error(&facts);
         if !is_logged {
             events::failed(&self.span, (self.method.name, self.started.elapsed()), context, (&facts, error));
         }
-        let Some(code) = code else { return };
+        let Some(counted) = counted else { return };
         let (recent, attempts) = (Registry::here(Registry::recent), self.request.report().attempts);
-        telemetry::record_recent(&recent, self.method.name.into(), code, (&facts, error), attempts, context);
+        telemetry::record_recent(&recent, self.method.name.into(), counted, (&facts, error), attempts, context);
     }
 
-    /// Counts an error, and returns the code that it is counted under.
-    pub(super) fn count_error(&self, facts: &telemetry::ErrorFacts) -> Option<Arc<str>> {
+    /// Counts an error, and returns the code that it is counted under, and its time.
+    pub(super) fn count_error(&self, facts: &telemetry::ErrorFacts) -> Option<(Arc<str>, SystemTime)> {
         self.statistics.as_ref().map(|statistics| statistics.failed(&facts.code, facts.kind, facts.severity))
     }
 

@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use tokio::time::{Sleep, sleep_until};
 
-use super::first::{Polled, of_body};
 #[cfg(feature = "testing")]
 use super::injected::Injected;
 use super::permit::{CallBreaker, lease};
 use super::queue::CallBulkhead;
 use super::result::AttemptResult;
 use super::{Call, State};
+use crate::answer::Meaning;
 use crate::breaker::{AttemptDuration, Breaker, Signal};
 use crate::clock::{self, Moment};
 use crate::context::{self, Activity, CallContext, EnclosingAttempt, Held};
 use crate::error::{ResilienceError, TimeoutScope};
 use crate::panics::{catch_panic, catch_panic_inline};
-use crate::pipeline::body::Body;
+use crate::pipeline::body::{Body, Ended};
 
 const HALF_A_MILLI: Duration = Duration::from_micros(500);
 
@@ -34,6 +34,9 @@ pub(super) struct Admission {
     /// Whether the attempt had to wait for its permit or its slot.
     pub(super) has_waited: bool,
 }
+
+/// The result of a poll of the body: the meaning of its answer, which it lacks if it panicked.
+pub(super) type Polled = Poll<Option<Meaning>>;
 
 /// A running attempt. It is written where it stays, and each part is read where it is: moving what was just written
 /// stalls the processor.
@@ -275,4 +278,14 @@ pub(super) fn is_recorded_inside(shared: &EnclosingAttempt, breaker: &Breaker) -
 pub(super) fn whole_call(started: Moment, deadline: Moment) -> Duration {
     let limit = deadline.since(started);
     Duration::from_millis(clock::saturating_millis(limit.saturating_add(HALF_A_MILLI)))
+}
+
+/// Returns the result of a poll of the body, which is `None` if it panicked.
+pub(super) fn of_body(polled: Option<Poll<Ended>>, meaning: Option<Meaning>) -> Polled {
+    match polled {
+        Some(Poll::Pending) => Poll::Pending,
+        Some(Poll::Ready(Ended::Good)) => Poll::Ready(Some(Meaning::Good)),
+        Some(Poll::Ready(Ended::Otherwise)) => Poll::Ready(meaning),
+        Some(Poll::Ready(Ended::Nothing)) | None => Poll::Ready(None),
+    }
 }

@@ -9,7 +9,7 @@ use pin_project_lite::pin_project;
 use resilient_policy::ErrorKind;
 use tracing::Span;
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, of_body};
 use super::first_attempt::{Before, LaterPoll};
 use super::permit::{CallBreaker, lease};
 use super::{Call, State};
@@ -25,9 +25,6 @@ use crate::pipeline::body::{Body, Ended};
 use crate::site::{Entry, EntryDetails, Site};
 use crate::statistics::{BreakerRecord, ErrorType};
 use crate::telemetry::{self, ErrorFacts, log_error, record_recent};
-
-/// The result of a poll of the body: the meaning of its answer, which it lacks if it panicked.
-pub(super) type Polled = Poll<Option<Meaning>>;
 
 pin_project! {
     /// The storage of a call: its record, and its state machine once that has begun.
@@ -288,16 +285,6 @@ impl Drop for RejectedCall<'_> {
         if !self.is_counted {
             self.count(Outcome::Panic);
         }
-    }
-}
-
-/// Returns the result of a poll that was not caught, and that of one that was.
-pub(super) fn of_body(polled: Option<Poll<Ended>>, meaning: Option<Meaning>) -> Polled {
-    match polled {
-        Some(Poll::Pending) => Poll::Pending,
-        Some(Poll::Ready(Ended::Good)) => Poll::Ready(Some(Meaning::Good)),
-        Some(Poll::Ready(Ended::Otherwise)) => Poll::Ready(meaning),
-        Some(Poll::Ready(Ended::Nothing)) | None => Poll::Ready(None),
     }
 }
 

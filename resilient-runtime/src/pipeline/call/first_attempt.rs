@@ -4,8 +4,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::attempt::Admission;
-use super::first::{Polled, of_body};
+use super::attempt::{Admission, Polled, of_body};
 use super::permit::CallBreaker;
 use super::result::AttemptResult;
 use super::{Call, State};
