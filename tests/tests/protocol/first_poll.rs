@@ -55,7 +55,7 @@ async fn a_tool_and_what_it_calls_have_the_context_of_the_request_and_each_is_co
         assert_eq!(meta(&result, CALL)["attempts"], json!(1));
         assert!(CallContext::current().is_none());
     }
-    let tool = Registry::global().function("first_poll").expect("bound");
+    let tool = Registry::global().tool("first_poll").expect("bound");
     assert_eq!((tool.calls(), tool.outcome(Outcome::Ok), tool.attempts, tool.in_flight), (3, 3, 3, 0));
     assert_eq!((tool.good_durations.count(), tool.durations().count()), (3, 3));
     let breaker = Registry::global().breaker("first_poll").expect("bound").snapshot();
