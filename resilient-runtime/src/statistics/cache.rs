@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::cache_line::CELLS;
+#[cfg(feature = "cache")]
 use super::histogram;
 use super::sharded::Sharded;
 use crate::outcomes::CacheResult;
