@@ -62,7 +62,7 @@ impl Disclosing {
     /// Returns the text.
     #[tool]
     async fn echo(&self, Parameters(Text { text }): Parameters<Text>) -> Result<CallToolResult, ErrorData> {
-        let call = json!({ "correlation_id": format!("{:032x}", std::hint::black_box(7_u128)), "attempts": 1 });
+        let call = json!({ "correlation_id": format!("{:032x}", std::hint::black_box(0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c_u128)), "attempts": 1 });
         let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
         result.meta.get_or_insert_default().0.insert(CALL_META.into(), call);
         Ok(result)

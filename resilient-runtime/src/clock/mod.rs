@@ -76,20 +76,16 @@ pub(crate) fn later(now: Instant, after: Duration) -> Instant {
     now.checked_add(after).unwrap_or_else(|| now + Duration::from_secs(86_400 * 365 * 30))
 }
 
-/// Polls a timer for `due` like [`poll_timer`].
+/// Polls a timer, and also compares its deadline with the clock: if a body uses up the cooperative budget of its task,
+/// the timer is never ready, and the body would never be cut off.
+pub(crate) fn poll_timer(timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
+    poll_timer_for(Moment::of(timer.deadline()), timer, cx)
+}
+
+/// Like [`poll_timer`], for a timer whose deadline is known.
 pub(crate) fn poll_timer_for(due: Moment, timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
     match timer.poll(cx) {
         Poll::Pending if Moment::now() < due => Poll::Pending,
-        Poll::Pending | Poll::Ready(()) => Poll::Ready(()),
-    }
-}
-
-/// Polls a timer, and also compares its deadline with the clock: if a body uses up the cooperative budget of its task,
-/// the timer is never ready, and the body would never be cut off.
-pub(crate) fn poll_timer(mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
-    let until = timer.deadline();
-    match timer.as_mut().poll(cx) {
-        Poll::Pending if Instant::now() < until => Poll::Pending,
         Poll::Pending | Poll::Ready(()) => Poll::Ready(()),
     }
 }

@@ -49,30 +49,27 @@ impl Drop for Entered<'_> {
 /// Makes a new context the current one, unless there is one already. `make` creates it where it stays.
 #[inline]
 pub(crate) fn enter_root(make: impl FnOnce() -> CallContext) -> Option<EnteredRoot> {
-    let is_entered = CURRENT.try_with(|current| {
-        let current = &mut *current.borrow_mut();
-        let is_free = current.is_none();
-        if is_free {
-            // Without the code that would drop a context.
-            forget(current.replace(make()));
-        }
-        is_free
-    });
-    // The guard is created only if the context was: it removes whatever is the current one.
-    (is_entered == Ok(true)).then(|| EnteredRoot(()))
+    enter_if_free(|| Some(make()))
 }
 
 /// Makes the context of a call that has none around it the current one again, unless there is one now.
 #[inline]
 pub(crate) fn enter_root_again(slot: &mut Option<CallContext>) -> Option<EnteredRoot> {
+    enter_if_free(|| slot.take())
+}
+
+#[inline]
+fn enter_if_free(context: impl FnOnce() -> Option<CallContext>) -> Option<EnteredRoot> {
     let is_entered = CURRENT.try_with(|current| {
         let current = &mut *current.borrow_mut();
         let is_free = current.is_none();
         if is_free {
-            forget(replace(current, slot.take()));
+            // Without the code that would drop a context.
+            forget(replace(current, context()));
         }
         is_free
     });
+    // Dropping the guard removes the current context, so it is created only after that was entered.
     (is_entered == Ok(true)).then(|| EnteredRoot(()))
 }
 

@@ -51,11 +51,7 @@ fn poll<R: Answer>(
     mut body: Pin<&mut dyn StoresAnswer<R>>,
 ) -> Poll<R> {
     let Some(first) = call.as_mut().first_poll(cx, body.as_mut()) else {
-        // A good answer is one that is stored.
-        return body
-            .last_answer()
-            .take()
-            .map_or_else(|| Poll::Ready(R::refused(ResilienceError::Panicked)), Poll::Ready);
+        return Poll::Ready(good_answer(body));
     };
     match first {
         FirstPoll::Pending => Poll::Pending,
@@ -70,12 +66,7 @@ fn poll<R: Answer>(
             let before = match before {
                 Some(before) => Some(before),
                 None => match call.as_mut().poll_first_attempt(cx, body.as_mut()) {
-                    LaterPoll::Good => {
-                        return body
-                            .last_answer()
-                            .take()
-                            .map_or_else(|| Poll::Ready(R::refused(ResilienceError::Panicked)), Poll::Ready);
-                    }
+                    LaterPoll::Good => return Poll::Ready(good_answer(body)),
                     LaterPoll::Pending => return Poll::Pending,
                     LaterPoll::GoesOn(before) => before,
                 },
@@ -83,6 +74,13 @@ fn poll<R: Answer>(
             poll_begun(call, cx, body, before)
         }
     }
+}
+
+/// Takes a good answer, which is always stored.
+#[expect(clippy::inline_always, reason = "part of every call, and a few instructions in the usual case")]
+#[inline(always)]
+fn good_answer<R: Answer>(body: Pin<&mut dyn StoresAnswer<R>>) -> R {
+    body.last_answer().take().unwrap_or_else(|| R::refused(ResilienceError::Panicked))
 }
 
 /// Polls the state machine of a call.

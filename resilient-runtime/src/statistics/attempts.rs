@@ -77,7 +77,7 @@ impl AttemptStatistics {
     fn take(&self, calls: &CountedOnce) {
         let now = Moment::now().seconds();
         calls.deposits().for_each(|deposits| self.budget.keep(deposits, now));
-        self.counts.add(BreakerRecord::Rejected.index(), calls.rejections());
+        self.counts.add(BreakerRecord::Rejected.index(), calls.rejections().0);
         for (index, count) in (DURATIONS..).zip(calls.duration_counters()) {
             self.counts.add(index, count);
             if index > DURATIONS {

@@ -3,22 +3,20 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::cache_line::CELLS;
-#[cfg(feature = "cache")]
 use super::histogram;
 use super::sharded::Sharded;
 use crate::outcomes::CacheResult;
 
-/// Fresh answers that ended their calls in no longer than the shortest bucket of a histogram. Such a call is a hit and a
-/// good call of the function, and is counted here alone.
+/// Durations, in the shortest bucket, of the calls that a fresh answer ended at once. Such a call is a hit and a good call
+/// of the function, and is counted here alone.
 const AT_ONCE: usize = CacheResult::ALL.len();
-/// The sum of the durations of these calls, in microseconds.
-const AT_ONCE_US: usize = AT_ONCE + 1;
+const COUNTERS: usize = AT_ONCE + histogram::SHORTEST;
 
-const _: () = assert!(AT_ONCE_US < CELLS);
+const _: () = assert!(COUNTERS <= CELLS);
 
 /// The counters of the cache of a function.
 pub(crate) struct CacheStatistics {
-    counts: Sharded<{ AT_ONCE_US + 1 }>,
+    counts: Sharded<COUNTERS>,
     /// The size of the kept answers.
     pub(crate) bytes: AtomicU64,
     /// Whether calls look for a kept answer before they run.
@@ -38,15 +36,12 @@ impl CacheStatistics {
     #[cfg(feature = "cache")]
     #[inline]
     pub(super) fn hit_at_once(&self, micros: u64) -> bool {
-        let Some(line) = self.counts.line().filter(|_| micros <= histogram::FIRST_EDGE_US) else { return false };
-        line.add(AT_ONCE, 1);
-        line.add(AT_ONCE_US, micros);
-        true
+        self.counts.line().is_some_and(|line| line.record_shortest(AT_ONCE, micros))
     }
 
     /// Returns the number of calls that a fresh answer ended at once, and the sum of their durations in microseconds.
     pub(super) fn hits_at_once(&self) -> (u64, u64) {
-        (self.counts.sum(AT_ONCE), self.counts.sum(AT_ONCE_US))
+        self.counts.shortest(AT_ONCE)
     }
 
     pub(super) fn read(&self, hits_at_once: u64) -> CacheSnapshot {

@@ -165,6 +165,10 @@ impl ToolStatistics {
         error: Option<ErrorType>,
         took: Option<Duration>,
     ) -> Option<ErrorType> {
+        if let (Outcome::Ok, None, None, Some(took)) = (outcome, fault, error, took) {
+            self.call_succeeded(saturating_micros(took));
+            return None;
+        }
         self.note_health(outcome, fault);
         let counted = match (took, error) {
             (None, _) => None,

@@ -29,7 +29,7 @@ use super::super::wire_error::error_of;
 use super::super::{Handled, Operation, Transport, arguments, pipeline_error, request, span, wire};
 use super::{CLAIMED, Hook, NEEDS_NO_ARGUMENTS};
 use crate::classify::Classify as _;
-use crate::clock::{Moment, saturating_micros};
+use crate::clock::Moment;
 use crate::context::{CallContext, Request};
 use crate::error::{Refusal, ResilienceError, SharedError, TimeoutScope, ToolError};
 use crate::identity::CorrelationSource;
@@ -345,12 +345,7 @@ impl<'h> ServedCall<'h> {
         let statistics = statistics.as_ref().unwrap_or(&self.statistics);
         let fault = self.fault.or(of_function);
         let elapsed = self.elapsed();
-        let counted = if (outcome, fault, error) == (Outcome::Ok, None, None) {
-            statistics.call_succeeded(saturating_micros(elapsed));
-            None
-        } else {
-            statistics.call_ended(outcome, fault, error, Some(elapsed))
-        };
+        let counted = statistics.call_ended(outcome, fault, error, Some(elapsed));
         let status = answered.map(|error| error.code.0);
         // Each of these runs foreign code, which may panic.
         if !self.span.is_none() {
