@@ -166,8 +166,7 @@ fn put<F>(mut running: Pin<&mut Option<F>>, next: Option<F>) {
 }
 
 impl<R: Answer> LastAnswer<R> {
-    #[expect(clippy::inline_always, reason = "part of every call, and a few instructions in the usual case")]
-    #[inline(always)]
+    #[inline]
     fn clear(&mut self) {
         if self.answer.is_some() {
             self.answer = None;
@@ -176,16 +175,14 @@ impl<R: Answer> LastAnswer<R> {
 
     /// Stores the answer of an attempt, before which the last one was cleared. It is moved once: moving what was just
     /// written stalls the processor.
-    #[expect(clippy::inline_always, reason = "part of every call, and a few instructions")]
-    #[inline(always)]
+    #[inline]
     fn store(&mut self, answer: R) {
         debug_assert!(self.answer.is_none(), "a new attempt clears the answer of the last one");
         forget(self.answer.replace(answer));
     }
 
     /// Sets the meaning of an answer that is not good.
-    #[expect(clippy::inline_always, reason = "part of every call, and a few instructions in the usual case")]
-    #[inline(always)]
+    #[inline]
     fn ended(&self, meaning: &mut Option<Meaning>) -> Ended {
         let Some(answer) = &self.answer else { return Ended::Nothing };
         if self.special.read.is_none() && answer.__is_good() {
