@@ -85,7 +85,7 @@ impl KeyedHash {
         self.length = 0;
     }
 
-    pub(crate) fn finish(mut self) -> u128 {
+    pub(crate) fn finish(&mut self) -> u128 {
         self.flush();
         self.hasher.finish128().as_u128()
     }
@@ -123,20 +123,31 @@ impl Collected {
 
     /// Returns the hash of what `values` adds, or `None` if it panics.
     pub(crate) fn hash(values: impl FnOnce(&mut Self)) -> Option<u128> {
-        Self::hash_after(KeyedHash::new(), values)
+        Self(KeyedHash::new()).hash_of(values)
     }
 
     /// Like [`hash`](Self::hash), but with the key that all replicas of the server share, if they share one.
     pub(crate) fn hash_for_replicas(values: impl FnOnce(&mut Self)) -> Option<u128> {
-        Self::hash_after(KeyedHash::of_replicas(), values)
+        Self(KeyedHash::of_replicas()).hash_of(values)
     }
 
-    /// Returns the hash of these parts and of what `values` adds, or `None` if it panics.
-    pub(crate) fn hash_after(parts: KeyedHash, values: impl FnOnce(&mut Self)) -> Option<u128> {
+    /// Returns the hash of the parts that `begin` adds and of what `values` adds, or `None` if `begin` returns `None` or
+    /// `values` panics.
+    pub(crate) fn hash_after(
+        begin: impl FnOnce(&mut KeyedHash) -> Option<()>,
+        values: impl FnOnce(&mut Self),
+    ) -> Option<u128> {
+        let mut collected = Self(KeyedHash::new());
+        begin(&mut collected.0)?;
+        collected.hash_of(values)
+    }
+
+    #[expect(clippy::inline_always, reason = "part of every call that looks for a kept answer: a hash is not moved")]
+    #[inline(always)]
+    fn hash_of(&mut self, values: impl FnOnce(&mut Self)) -> Option<u128> {
         // The parts show where they end, and nothing follows the values.
-        let mut collected = Self(parts);
-        crate::panics::catch_panic_inline(|| values(&mut collected))?;
-        Some(collected.0.finish())
+        crate::panics::catch_panic_inline(|| values(self))?;
+        Some(self.0.finish())
     }
 }
 

@@ -12,6 +12,7 @@ mod progress;
 mod request;
 mod scope;
 
+use std::mem::replace;
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -31,10 +32,10 @@ pub(crate) use enclosing::{EnclosingAttempt, Held, Lender, Lending, Loan};
 pub(crate) use progress::Progress;
 #[cfg(feature = "rmcp")]
 pub(crate) use request::Converted;
-#[cfg(any(feature = "cache", feature = "rmcp"))]
-pub(crate) use request::Report;
-pub(crate) use request::{Claim, Degraded, Request};
-pub(crate) use scope::{EnteredRoot, enter, enter_root, enter_root_again, is_inside_a_call, within};
+pub(crate) use request::{Claim, Degraded, Report, Request};
+pub(crate) use scope::{
+    EnteredRequest, EnteredRoot, enter, enter_request, enter_root, enter_root_again, is_inside_a_call, within,
+};
 
 /// The context of a call. It is cheap to clone and the same for everything that runs within one attempt.
 ///
@@ -94,6 +95,27 @@ impl CallContext {
             held: Held::default(),
             enclosing: None,
         }
+    }
+
+    /// Turns the context of a request, in which nothing has run, into that of the first attempt of the call that answers
+    /// the request, if `claim` lets it. The attempt ends by `end`. Returns the deadline of the request.
+    #[inline]
+    fn begin_first_attempt(&mut self, end: Moment, claim: impl FnOnce(&Request) -> bool) -> Option<Moment> {
+        let is_unused = self.attempt == 0 && !self.is_running && !self.is_of_part && self.enclosing.is_none();
+        self.request.as_deref().filter(|_| is_unused).filter(|request| claim(request))?;
+        (self.attempt, self.is_running) = (1, true);
+        Some(self.limit(end))
+    }
+
+    /// Turns the context of a first attempt back into that of its request, whose deadline was `before`, and returns that
+    /// of the attempt.
+    fn replace_first_attempt(&mut self, before: Moment) -> Self {
+        let of_request = Self {
+            deadline: before,
+            is_of_part: self.is_of_part,
+            ..Self::new(self.correlation_id.clone(), self.request.clone())
+        };
+        replace(self, of_request)
     }
 
     /// Returns whether there is nothing to drop.
@@ -327,7 +349,6 @@ impl CallContext {
     }
 
     /// Sets the deadline, unless there is an earlier one. Returns the one before.
-    #[cfg(feature = "rmcp")]
     pub(crate) fn limit(&mut self, end: Moment) -> Moment {
         let before = self.deadline;
         self.deadline = before.min(end);

@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::CallContext;
+use super::{CallContext, Request};
+use crate::clock::Moment;
 
 thread_local! {
     static CURRENT: RefCell<Option<CallContext>> = const { RefCell::new(None) };
@@ -110,6 +111,64 @@ impl Drop for EnteredRoot {
         let context = CURRENT.try_with(|current| current.borrow_mut().take());
         // After the borrow, since dropping it may run foreign code.
         drop(context);
+    }
+}
+
+/// Turns the current context into that of the first attempt of the call that answers its request, if it is the context of a
+/// request in which nothing has run, and `claim` lets it. The attempt ends by `end`, or by the deadline of the request.
+#[inline]
+pub(crate) fn enter_request(end: Moment, claim: impl FnOnce(&Request) -> bool) -> Option<EnteredRequest> {
+    let begin = |current: &mut Option<CallContext>| current.as_mut()?.begin_first_attempt(end, claim);
+    let before = CURRENT.try_with(|current| begin(&mut current.borrow_mut())).ok().flatten()?;
+    Some(EnteredRequest { before })
+}
+
+/// The context of a request is that of the first attempt of its call until this is dropped.
+pub(crate) struct EnteredRequest {
+    /// The deadline of the request.
+    before: Moment,
+}
+
+impl EnteredRequest {
+    /// Returns the deadline of the request.
+    pub(crate) const fn deadline(&self) -> Moment {
+        self.before
+    }
+
+    /// Leaves the attempt, and moves its context to a slot, which is empty.
+    pub(crate) fn leave_into(self, slot: &mut Option<CallContext>) {
+        let left = self.leave();
+        forget(self);
+        forget(replace(slot, left));
+    }
+
+    /// Leaves the attempt if no call inside it has shared its context. `report` is called with the request.
+    #[inline]
+    pub(crate) fn end(self, report: impl FnOnce(&Request)) -> Result<(), Self> {
+        let end = |current: &mut Option<CallContext>| {
+            let Some(current) = current.as_mut().filter(|current| current.enclosing.is_none()) else { return false };
+            current.request.as_deref().inspect(|request| report(request));
+            (current.attempt, current.is_running, current.deadline) = (0, false, self.before);
+            true
+        };
+        if CURRENT.try_with(|current| end(&mut current.borrow_mut())) == Ok(true) {
+            forget(self);
+            Ok(())
+        } else {
+            Err(self)
+        }
+    }
+
+    fn leave(&self) -> Option<CallContext> {
+        let leave = |current: &mut Option<CallContext>| Some(current.as_mut()?.replace_first_attempt(self.before));
+        CURRENT.try_with(|current| leave(&mut current.borrow_mut())).ok().flatten()
+    }
+}
+
+impl Drop for EnteredRequest {
+    fn drop(&mut self) {
+        // After the borrow, since dropping it may run foreign code.
+        drop(self.leave());
     }
 }
 

@@ -46,8 +46,8 @@ pub(crate) fn context(
     let parts = request.extensions.get();
     #[cfg_attr(not(feature = "deferred"), expect(unused_variables, reason = "only what is deferred needs the source"))]
     let (principal, principal_source) = principal(&request.extensions, parts, &request.peer);
-    let (correlation_id, source) = correlation_of(request, traceparent.as_deref(), parts);
     let outer = handled(request);
+    let (correlation_id, source) = correlation_of(request, (traceparent.as_deref(), parts), outer.as_ref());
     // A handler and a hook inside it send the progress of one request, whose values must increase.
     let progress = outer.as_ref().and_then(|outer| outer.request()?.progress.clone());
     let is_hooked = !matches!(server, Server::Function);
@@ -141,13 +141,13 @@ pub(super) fn correlation(
     request: &RequestContext<RoleServer>,
     traceparent: Option<&str>,
 ) -> (CorrelationId, CorrelationSource) {
-    correlation_of(request, traceparent, request.extensions.get())
+    correlation_of(request, (traceparent, request.extensions.get()), handled(request).as_ref())
 }
 
 fn correlation_of(
     request: &RequestContext<RoleServer>,
-    traceparent: Option<&str>,
-    parts: Option<&Parts>,
+    (traceparent, parts): (Option<&str>, Option<&Parts>),
+    handler: Option<&CallContext>,
 ) -> (CorrelationId, CorrelationSource) {
     #[cfg(feature = "deferred")]
     if let Some(delivery) = delivery(&request.extensions) {
@@ -162,7 +162,7 @@ fn correlation_of(
         return (id, CorrelationSource::Client);
     }
     // A hook inside a handler has the id that the handler has generated.
-    let id = handled(request).map_or_else(CorrelationId::random, |outer| outer.correlation_id().clone());
+    let id = handler.map_or_else(CorrelationId::random, |handler| handler.correlation_id().clone());
     (id, CorrelationSource::Generated)
 }
 

@@ -3,6 +3,7 @@
 //! The key of a response is the arguments of its call and the principal. If the principal is unknown, nothing is
 //! stored or served, unless the policy shares responses between principals.
 
+use std::mem::forget;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -25,8 +26,8 @@ pub struct AnswerKey(u128);
 
 impl AnswerKey {
     /// Begins a key. Returns `None` if the answer depends on the principal, which is unknown.
-    fn begin(principal: Option<&str>, scope: Scope) -> Option<KeyedHash> {
-        let mut hash = KeyedHash::new();
+    #[inline]
+    fn begin(hash: &mut KeyedHash, principal: Option<&str>, scope: Scope) -> Option<()> {
         match (scope, principal) {
             (Scope::Shared, _) => hash.tag(0),
             (_, Some("")) => hash.tag(1),
@@ -36,7 +37,7 @@ impl AnswerKey {
             }
             (_, None) => return None,
         }
-        Some(hash)
+        Some(())
     }
 
     /// Returns the key of the running request, from its raw arguments as canonical JSON. A call by another function has
@@ -51,7 +52,8 @@ impl AnswerKey {
         };
         let is_requested = site.tool() == Some(&*request.tool) && !request.report().is_claimed();
         let arguments = request.arguments.as_deref().filter(|_| is_requested && !request.is_follow_up())?;
-        let mut hash = Self::begin(context.as_ref().and_then(CallContext::principal).map(Principal::as_str), scope)?;
+        let mut hash = KeyedHash::new();
+        Self::begin(&mut hash, context.as_ref().and_then(CallContext::principal).map(Principal::as_str), scope)?;
         hash.part(arguments.as_bytes());
         Some(Self(hash.finish()))
     }
@@ -72,15 +74,18 @@ impl AnswerKey {
                 }
             }
         }
-        let hash = match &context {
-            Some(context) if context.request().is_some() => {
-                Self::begin(context.principal().map(Principal::as_str), scope)
-            }
+        let principal = match &context {
+            Some(context) if context.request().is_some() => context.principal().map(Principal::as_str),
             // The principal is unknown here. If the process serves several, nothing is stored.
-            _ if Registry::here(|registry| registry.callers.are_several()) => Self::begin(None, scope),
-            _ => Self::begin(Some(""), scope),
+            _ if Registry::here(|registry| registry.callers.are_several()) => None,
+            _ => Some(""),
         };
-        Collected::hash_after(hash?, arguments).map(Self)
+        let key = Collected::hash_after(|hash| Self::begin(hash, principal, scope), arguments).map(Self);
+        if context.is_none() {
+            // Without the code that drops it.
+            forget(context);
+        }
+        key
     }
 
     /// Returns the key of the request that a method of a handler serves, from its parameters as canonical JSON. Returns
@@ -90,7 +95,8 @@ impl AnswerKey {
     pub fn of_parameters(site: &Site, parameters: Option<String>) -> Option<Self> {
         let scope = site.policy().cache?.scope;
         let context = CallContext::current();
-        let mut hash = Self::begin(context.as_ref().and_then(CallContext::principal).map(Principal::as_str), scope)?;
+        let mut hash = KeyedHash::new();
+        Self::begin(&mut hash, context.as_ref().and_then(CallContext::principal).map(Principal::as_str), scope)?;
         hash.part(parameters?.as_bytes());
         Some(Self(hash.finish()))
     }

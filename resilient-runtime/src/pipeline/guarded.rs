@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use super::Special;
 use super::body::{Attempts, StoresAnswer};
-use super::call::{AttemptResult, Before, Call, CallCell, FirstPoll, LaterPoll, events};
+use super::call::{AttemptResult, Before, Call, CallCell, FirstAttemptPoll, events};
 use crate::answer::{Answer, Meaning};
 use crate::context;
 use crate::error::ResilienceError;
@@ -50,29 +50,30 @@ fn poll<R: Answer>(
     cx: &mut Context<'_>,
     mut body: Pin<&mut dyn StoresAnswer<R>>,
 ) -> Poll<R> {
-    let Some(first) = call.as_mut().first_poll(cx, body.as_mut()) else {
-        return Poll::Ready(good_answer(body));
+    let polled = if let Some(entry) = call.as_mut().take_entry() {
+        match call.as_mut().first_poll(entry, cx, body.as_mut()) {
+            // Nearly every call.
+            Ok(FirstAttemptPoll::Good) => return Poll::Ready(good_answer(body)),
+            Ok(polled) => polled,
+            Err((call, error)) => {
+                let answer = R::refused(error);
+                call.end(answer.error());
+                return Poll::Ready(answer);
+            }
+        }
+    } else if let Some(call) = call.as_mut().begun() {
+        call.poll_first_attempt(cx, body.as_mut())
+    } else {
+        FirstAttemptPoll::GoesOn(None)
     };
-    match first {
-        FirstPoll::Pending => Poll::Pending,
-        FirstPoll::Rejected(call, error) => {
-            let answer = R::refused(error);
-            call.end(answer.error());
-            Poll::Ready(answer)
-        }
-        FirstPoll::GoesOn(before) => {
+    match polled {
+        FirstAttemptPoll::Good => Poll::Ready(good_answer(body)),
+        FirstAttemptPoll::Pending => Poll::Pending,
+        FirstAttemptPoll::GoesOn(before) => match call.begun() {
+            Some(call) => poll_begun(call, cx, body, before),
             // The call is polled although it has ended.
-            let Some(mut call) = call.begun() else { return Poll::Ready(R::refused(ResilienceError::Panicked)) };
-            let before = match before {
-                Some(before) => Some(before),
-                None => match call.as_mut().poll_first_attempt(cx, body.as_mut()) {
-                    LaterPoll::Good => return Poll::Ready(good_answer(body)),
-                    LaterPoll::Pending => return Poll::Pending,
-                    LaterPoll::GoesOn(before) => before,
-                },
-            };
-            poll_begun(call, cx, body, before)
-        }
+            None => Poll::Ready(R::refused(ResilienceError::Panicked)),
+        },
     }
 }
 

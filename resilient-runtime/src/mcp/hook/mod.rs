@@ -25,7 +25,7 @@ use super::explain::Explain;
 use super::gated::GatedTool;
 use super::hook_timeout::HookTimeout;
 use super::wire;
-use crate::context::{CallContext, Claim, Request, ServerId};
+use crate::context::{self, CallContext, Claim, Request, ServerId};
 use crate::error::{Refusal, RefusalReason};
 use crate::gate::{self, InFlight};
 use crate::site::Site;
@@ -127,9 +127,8 @@ impl Hook {
                 Err(answered) => return answered,
             };
             served.arguments = served.copy_arguments(received);
-            let mut handling = None;
+            let (mut handling, mut answered) = (None, None);
             let ended = poll_fn(|cx| {
-                let mut answered = None;
                 let polled = served.within(|| {
                     if let Some(call) = call.take() {
                         handling = Some(inner(call));
@@ -141,10 +140,10 @@ impl Hook {
                         handling = None;
                     }
                 });
-                match (answered, polled) {
-                    (Some(answered), _) => Poll::Ready(Ended::Answered(answered)),
-                    (None, None) => Poll::Ready(Ended::Panicked),
-                    (None, Some(())) => {
+                match polled {
+                    _ if answered.is_some() => Poll::Ready(Ended::Answered),
+                    None => Poll::Ready(Ended::Panicked),
+                    Some(()) => {
                         // rmcp has deserialized the arguments before the first poll.
                         served.arguments = None;
                         match &mut limit {
@@ -158,10 +157,14 @@ impl Hook {
             if handling.is_some() {
                 served.within(|| handling = None);
             }
-            match ended {
-                Ended::Answered(answered) => served.answered(answered),
-                Ended::TimedOut => served.timed_out(limit.as_ref().map(HookTimeout::length).unwrap_or_default()),
-                Ended::Panicked => served.panicked(),
+            match (ended, answered) {
+                // It stays where it is: a response is large.
+                (Ended::Answered, Some(mut answered)) => {
+                    served.answered(&mut answered);
+                    answered
+                }
+                (Ended::TimedOut, _) => served.timed_out(limit.as_ref().map(HookTimeout::length).unwrap_or_default()),
+                (Ended::Answered | Ended::Panicked, _) => served.panicked(),
             }
         })
     }
@@ -190,6 +193,9 @@ impl Hook {
 
     /// Returns the request of an outer hook that already serves this call.
     fn outer(&self, request: &RequestContext<RoleServer>) -> Option<Arc<Request>> {
+        if !context::is_inside_a_call() {
+            return None;
+        }
         let context = CallContext::current()?;
         let outer = context.request()?;
         (outer.is_of_hook() && *outer.tool == *self.tool && outer.id == request.id).then(|| Arc::clone(outer))
@@ -281,7 +287,7 @@ impl<S: Send + Sync + 'static> Decision<S> for Authorized<S> {
 
 /// How the future of the tool ended.
 enum Ended {
-    Answered(Handled),
+    Answered,
     Panicked,
     TimedOut,
 }

@@ -127,51 +127,57 @@ impl<'h> ServedCall<'h> {
     }
 
     /// Converts a failure of the framework to a tool result.
-    fn with_pipeline_errors_as_results(&mut self, answered: Handled) -> Handled {
-        let Err(error) = answered else { return answered };
+    fn convert_pipeline_errors(&mut self, answered: &mut Handled) {
+        let Err(error) = &*answered else { return };
         let request = Arc::clone(&self.request);
-        let made = self.within(|| pipeline_error::original_of(&error, &request).map(|own| wire::tool_error(&own)));
-        made.flatten().unwrap_or(Err(error))
+        let made = self.within(|| pipeline_error::original_of(error, &request).map(|own| wire::tool_error(&own)));
+        if let Some(made) = made.flatten() {
+            *answered = made;
+        }
     }
 
-    /// Answers with the error of the call whose run this call has shared, as the client of that call reads it: the type
-    /// of the tool's own error may show less.
-    fn with_shared_error(&mut self, answered: Handled, shared: Option<SharedError>) -> Handled {
-        let failed = answered.as_ref().map_or(true, Response::is_failure);
-        let Some(shared) = shared.filter(|_| failed) else { return answered };
-        self.within(|| wire::tool_error(&ResilienceError::Shared(shared))).unwrap_or(answered)
+    /// Replaces a failure by the error of the call whose run this call has shared, as the client of that call reads it:
+    /// the type of the tool's own error may show less.
+    fn answer_with_shared_error(&mut self, answered: &mut Handled, shared: SharedError) {
+        if !is_failure(answered) {
+            return;
+        }
+        if let Some(made) = self.within(|| wire::tool_error(&ResilienceError::Shared(shared))) {
+            *answered = made;
+        }
     }
 
-    pub(super) fn answered(&mut self, answered: Handled) -> Handled {
+    /// Turns the answer of the tool into that of the call, and counts the call.
+    pub(super) fn answered(&mut self, answered: &mut Handled) {
         let (shared, reported) = {
             let mut report = self.request.report();
             #[cfg(feature = "deferred")]
             if let Some(deferred) = report.deferred.take() {
                 drop(report);
-                return self.deferred(*deferred);
+                *answered = self.deferred(*deferred);
+                return;
             }
             (report.shared.take(), (report.is_claimed(), report.outcome))
         };
-        let answered = self.answered_by_tool(answered, shared, reported);
-        self.note_delivery(&answered);
-        answered
+        self.answered_by_tool(answered, shared, reported);
+        self.note_delivery(answered);
     }
 
     /// `claimed` and `reported` are those of the report. Nothing of the tool runs any more.
     fn answered_by_tool(
         &mut self,
-        answered: Handled,
+        answered: &mut Handled,
         shared: Option<SharedError>,
         (claimed, reported): (bool, Option<Outcome>),
-    ) -> Handled {
-        let answered = if shared.is_some() || answered.is_err() {
-            let answered = self.with_shared_error(answered, shared);
-            self.with_pipeline_errors_as_results(answered)
-        } else {
-            answered
-        };
-        let mut answered = if claimed { answered } else { self.with_own_error(answered) };
-        let failed = answered.as_ref().map_or(true, Response::is_failure);
+    ) {
+        if let Some(shared) = shared {
+            self.answer_with_shared_error(answered, shared);
+        }
+        self.convert_pipeline_errors(answered);
+        if !claimed {
+            self.answer_with_own_error(answered);
+        }
+        let failed = is_failure(answered);
         let outcome = match reported {
             // A good answer that could not be serialized is a failure.
             Some(Outcome::Ok | Outcome::Fallback) if failed => {
@@ -187,43 +193,40 @@ impl<'h> ServedCall<'h> {
             None if self.request.cancellation.is_cancelled() => Outcome::Cancelled,
             reported => reported.unwrap_or(Outcome::Ok),
         };
-        let error = match &answered {
+        let error = match &*answered {
             Err(error) => ErrorType::of_code(error.code.0),
             Ok(_) => ErrorType::of_outcome(outcome),
         };
         self.count(outcome, error, answered.as_ref().err());
-        let Some(context) = &self.context else { return answered };
-        match &mut answered {
+        let Some(context) = &self.context else { return };
+        match answered {
             Ok(CallToolResponse::Complete(result)) if !wire::reports_error(result) => {
                 wire::disclose(result, context, &self.request.report());
             }
             Ok(_) => {}
             Err(error) => wire::correlate(error, context),
         }
-        answered
     }
 
-    /// Counts and logs the error of a tool without a policy, and answers with it.
-    fn with_own_error(&mut self, answered: Handled) -> Handled {
-        match answered {
-            Err(error) if is_about_arguments(&error) => {
-                let error = self.about_arguments(&error);
+    /// Counts and logs the error of a tool without a policy. Arguments that do not fit are explained.
+    fn answer_with_own_error(&mut self, answered: &mut Handled) {
+        match &*answered {
+            Err(error) if is_about_arguments(error) => {
+                let error = self.about_arguments(error);
                 self.failed(&error);
                 self.fault = Some(Fault::Caller);
-                self.within(|| wire::tool_error(&error)).unwrap_or_else(|| Err(wire::internal()))
+                *answered = self.within(|| wire::tool_error(&error)).unwrap_or_else(|| Err(wire::internal()));
             }
             Err(error) => {
-                self.failed(&error);
+                self.failed(error);
                 self.fault = Some(error.kind().fault());
-                Err(error)
             }
             Ok(answer) => {
                 // Such a tool reports its errors only in its responses.
-                if let Some(error) = error_of(&answer) {
+                if let Some(error) = error_of(answer) {
                     self.failed(&error);
                     self.fault = Some(error.kind().fault());
                 }
-                Ok(answer)
             }
         }
     }
@@ -382,6 +385,11 @@ impl Drop for ServedCall<'_> {
         }
         close(Some(mem::replace(&mut self.span, Span::none())));
     }
+}
+
+/// Returns whether the client reads an error.
+fn is_failure(answered: &Handled) -> bool {
+    answered.as_ref().map_or(true, Response::is_failure)
 }
 
 /// Drops a span. Closing it runs foreign code, which may panic.

@@ -73,6 +73,7 @@ impl Call<'_> {
     pub(super) fn begin_attempt(mut self: Pin<&mut Self>, Admission { at: started, has_waited }: Admission) {
         let this = self.as_mut().project();
         *this.attempts += 1;
+        *this.is_counted_once = false;
         this.binding.cold.statistics.attempt_started();
         if let Some(error) = this.last.as_ref().and_then(AttemptResult::kind) {
             this.binding.cold.statistics.retried(error);
@@ -156,11 +157,14 @@ impl Call<'_> {
         loop {
             let slow_at = attempt.slow_at;
             let due = slow_at.min(end);
-            if this.timer.is_none() {
+            let is_new = this.timer.is_none();
+            if is_new {
                 this.timer.set(Some(sleep_until(due.instant())));
             }
             if let Some(timer) = this.timer.as_mut().as_pin_mut() {
-                ready!(clock::poll_timer_for(due, timer, cx));
+                // A timer whose time has come already is ready at the latest when the driver turns, and if the body has
+                // used up the budget of its task, the attempt is polled again.
+                ready!(if is_new { timer.poll(cx) } else { clock::poll_timer_for(due, timer, cx) });
             }
             this.timer.set(None);
             if slow_at >= end {

@@ -322,11 +322,7 @@ impl Call<'_> {
     #[inline]
     pub(crate) fn report(&self, outcome: Outcome, fault: Option<Fault>) {
         if let Some(request) = self.hook_request() {
-            let mut report = request.report();
-            report.outcome = Some(outcome);
-            report.fault = fault;
-            report.attempts = self.attempts;
-            report.effect = self.site.policy().effect;
+            request.report().ends(self.site, outcome, fault, self.attempts);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The first poll of a call, in which most of them end: the body is polled at once, and the state machine begins only if
 //! there is more to do than to count a good answer.
 
-use std::mem::{forget, replace};
+use std::mem::forget;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -9,18 +9,16 @@ use pin_project_lite::pin_project;
 use resilient_policy::ErrorKind;
 use tracing::Span;
 
-use super::attempt::{Attempt, of_body};
-use super::first_attempt::{Before, LaterPoll};
-use super::permit::{CallBreaker, lease};
-use super::{Call, State};
-use crate::answer::Meaning;
+use super::Call;
+use super::first_attempt::{FirstAttempt, FirstAttemptPoll, FirstContext, Storage, begins_with};
+use super::first_within::poll_within;
+use super::permit::lease;
 use crate::binding::{Binding, BindingRef};
-use crate::breaker::Clean;
 use crate::clock::Moment;
-use crate::context::{self, CallContext, EnteredRoot};
+use crate::context::{self, CallContext};
 use crate::error::{ResilienceError, ToolError};
 use crate::outcomes::{Outcome, Rejected};
-use crate::panics::{catch_panic, catch_panic_inline};
+use crate::panics::catch_panic_inline;
 use crate::pipeline::body::{Body, Ended};
 use crate::site::{Entry, EntryDetails, Site};
 use crate::statistics::{BreakerRecord, ErrorType};
@@ -38,16 +36,8 @@ pin_project! {
     }
 }
 
-/// The result of the first poll of a call, if that has no good answer.
-pub(crate) enum FirstPoll<'a> {
-    /// The first attempt runs.
-    Pending,
-    /// The breaker rejects the call.
-    Rejected(RejectedCall<'a>, ResilienceError),
-    /// The state machine goes on, with what is known of its first attempt. It has begun, now or before, unless the call had
-    /// ended.
-    GoesOn(Option<Before>),
-}
+/// A call that its breaker has rejected at the first poll, and the error.
+pub(crate) type Rejection<'a> = (RejectedCall<'a>, ResilienceError);
 
 impl<'a> CallCell<'a> {
     /// The storage of a call that has not begun. Pin it in the same expression, so that it is written where it stays.
@@ -82,22 +72,32 @@ impl<'a> CallCell<'a> {
         (!telemetry::is_enabled() && !context::is_inside_a_call()).then_some(entry.site)
     }
 
-    /// Polls the body of a call that has not begun. The state machine begins instead if the caller has a context, if the
-    /// function has a limit or the call a key, if the breaker is not closed, for a subscriber, and for injected faults.
-    /// Returns `None` if the body has a good answer, and the call is counted.
+    /// Returns the record of the call if it has not been polled yet.
+    #[inline]
+    pub(crate) fn take_entry(self: Pin<&mut Self>) -> Option<Entry<'a>> {
+        self.project().entry.take()
+    }
+
+    /// Polls the body of a call that has not been polled. The state machine begins instead if another guarded function
+    /// calls it, if the function has a limit or the call a key, if the breaker is not closed, for a subscriber, and for
+    /// injected faults.
+    ///
+    /// # Errors
+    /// The breaker rejects the call.
     #[expect(clippy::inline_always, reason = "part of every call: as a function it takes 10 to 30 instructions more")]
     #[inline(always)]
     pub(crate) fn first_poll(
         self: Pin<&mut Self>,
+        Entry { site, details }: Entry<'a>,
         cx: &mut Context<'_>,
         mut body: Pin<&mut dyn Body>,
-    ) -> Option<FirstPoll<'a>> {
+    ) -> Result<FirstAttemptPoll, Rejection<'a>> {
         let this = self.project();
-        let Some(Entry { site, details }) = this.entry.take() else { return Some(FirstPoll::GoesOn(None)) };
         let bound = site.bind();
         let binding: &Binding = &bound;
         if details.is_some() || binding.is_limited || telemetry::is_enabled() || is_injected() {
-            return Some(begins(this.call, site, bound, details));
+            begins(this.call, site, bound, details);
+            return Ok(FirstAttemptPoll::GoesOn(None));
         }
         // There are none, so without the code that drops them.
         forget(details);
@@ -105,7 +105,7 @@ impl<'a> CallCell<'a> {
             None => None,
             Some(breaker) => match breaker.clean() {
                 Some(clean) => Some((breaker, clean)),
-                None => return Some(begins_unless_rejected(this.call, site, bound)),
+                None => return begins_unless_rejected(this.call, site, bound).map(|()| FirstAttemptPoll::GoesOn(None)),
             },
         };
         let started = Moment::now_inline();
@@ -113,7 +113,7 @@ impl<'a> CallCell<'a> {
         let end = binding.attempt_end(started).min(deadline);
         let Some(context) = context::enter_root(|| CallContext::root_in_first_attempt(end)) else {
             let clean = breaker.map(|(_, clean)| clean);
-            return begins_within(this.call, (site, bound), clean, cx, body);
+            return Ok(poll_within(this.call, (site, bound), (started, clean), cx, body));
         };
         let call = binding.counted_once.begin();
         if binding.earns_retries
@@ -132,30 +132,15 @@ impl<'a> CallCell<'a> {
                 if call.ended(Moment::now_inline().micros_since(started)) {
                     binding.cold.statistics.note_success();
                 }
-                return None;
+                return Ok(FirstAttemptPoll::Good);
             }
             Err(context) => context,
         };
         let clean = breaker.map(|(_, clean)| clean);
-        let attempt = FirstAttempt { started, deadline, context, clean, polled, meaning };
-        Some(begins_with(this.call, (site, bound), attempt, cx, body))
+        let attempt = FirstAttempt { started, deadline, context: FirstContext::Root(context), clean, polled, meaning };
+        Ok(begins_with(this.call, (site, bound), attempt, cx, body))
     }
 }
-
-/// A first attempt that has not ended its call in its first poll.
-struct FirstAttempt {
-    started: Moment,
-    /// The deadline of the call.
-    deadline: Moment,
-    context: EnteredRoot,
-    /// The state of the breaker, which has admitted the call.
-    clean: Option<Clean>,
-    polled: Option<Poll<Ended>>,
-    meaning: Option<Meaning>,
-}
-
-/// The storage of a state machine.
-type Storage<'c, 'a> = Pin<&'c mut Option<Call<'a>>>;
 
 /// Begins the state machine.
 #[inline(never)]
@@ -164,75 +149,29 @@ fn begins<'a>(
     site: &'a Site,
     binding: BindingRef<'a>,
     details: Option<Box<EntryDetails>>,
-) -> FirstPoll<'a> {
+) {
     storage.set(Some(Call::bound(site, binding, details)));
     if let Some(call) = storage.as_pin_mut() {
         call.begin();
-    }
-    FirstPoll::GoesOn(None)
-}
-
-/// Begins the state machine of a call whose caller has a context, and makes its first attempt if it is admitted, as for a
-/// tool that the hook calls. Returns `None` if the body has a good answer, and the call has ended.
-#[inline(never)]
-fn begins_within<'a>(
-    mut storage: Storage<'_, 'a>,
-    (site, binding): (&'a Site, BindingRef<'a>),
-    clean: Option<Clean>,
-    cx: &mut Context<'_>,
-    body: Pin<&mut dyn Body>,
-) -> Option<FirstPoll<'a>> {
-    storage.set(Some(Call::bound(site, binding, None)));
-    // It was stored just now.
-    let Some(mut call) = storage.as_pin_mut() else { return Some(FirstPoll::GoesOn(None)) };
-    call.as_mut().begin();
-    match call.attempt_at_once(clean, cx, body) {
-        LaterPoll::Good => None,
-        LaterPoll::Pending => Some(FirstPoll::Pending),
-        LaterPoll::GoesOn(before) => Some(FirstPoll::GoesOn(before)),
     }
 }
 
 /// Rejects a call whose breaker is open, or begins its state machine: a probe may be due, and a call inside another one
 /// may have a permit of that one.
 #[cold]
-fn begins_unless_rejected<'a>(storage: Storage<'_, 'a>, site: &'a Site, binding: BindingRef<'a>) -> FirstPoll<'a> {
+fn begins_unless_rejected<'a>(
+    storage: Storage<'_, 'a>,
+    site: &'a Site,
+    binding: BindingRef<'a>,
+) -> Result<(), Rejection<'a>> {
     let started = Moment::now();
     let breaker = binding.breaker.as_deref().filter(|_| !context::is_inside_a_call());
     let rejection = breaker.and_then(|breaker| breaker.rejection(started, || lease(binding.policy())));
-    let Some(error) = rejection else { return begins(storage, site, binding, None) };
-    FirstPoll::Rejected(RejectedCall { site, binding, started, is_counted: false }, error)
-}
-
-/// Begins the state machine with the first attempt, whose body was polled.
-#[inline(never)]
-fn begins_with<'a>(
-    mut storage: Storage<'_, 'a>,
-    (site, binding): (&'a Site, BindingRef<'a>),
-    attempt: FirstAttempt,
-    cx: &mut Context<'_>,
-    body: Pin<&mut dyn Body>,
-) -> FirstPoll<'a> {
-    let FirstAttempt { started, deadline, context, clean, polled, meaning } = attempt;
-    if polled.is_none() {
-        catch_panic(|| body.abandon());
+    if let Some(error) = rejection {
+        return Err((RejectedCall { site, binding, started, is_counted: false }, error));
     }
-    let breaker = CallBreaker::of(&binding).map(|breaker| breaker.with(clean.map(Clean::ticket)));
-    let slow_at = breaker.as_deref().map_or(Moment::LAST, |breaker| breaker.slow_at(started));
-    storage.set(Some(Call::bound(site, binding, None)));
-    // It was stored just now.
-    let Some(mut call) = storage.as_pin_mut() else { return FirstPoll::GoesOn(None) };
-    let this = call.as_mut().project();
-    (*this.started, *this.deadline) = (started, deadline);
-    context.leave_into(this.context);
-    // Without the code that would drop what was there before: nothing.
-    forget(replace(this.breaker, breaker));
-    (*this.attempts, *this.is_counted_once) = (1, true);
-    this.state.advance(State::Running(Attempt::polled(started, slow_at)));
-    match call.not_ended(cx, of_body(polled, meaning)) {
-        Some(before) => FirstPoll::GoesOn(Some(before)),
-        None => FirstPoll::Pending,
-    }
+    begins(storage, site, binding, None);
+    Ok(())
 }
 
 /// A call that was rejected at its first poll. It is counted however it ends: the user's code converts the error.

@@ -1,20 +1,24 @@
-//! The first attempt of a call whose state machine has begun: of most calls, it is the only one. A good answer ends such a
-//! call without a round through the states.
+//! The first attempt of a call, which of most calls is the only one: the state machine begins with it once its body is not
+//! ready, and a good answer ends the call without a round through the states.
 
+use std::mem::{forget, replace};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::attempt::{Admission, Polled, of_body};
+use super::attempt::{Admission, Attempt, Polled, of_body};
+use super::nested::Caller;
 use super::permit::CallBreaker;
 use super::result::AttemptResult;
 use super::{Call, State};
 use crate::answer::Meaning;
+use crate::binding::BindingRef;
 use crate::breaker::Clean;
 use crate::clock::Moment;
-use crate::context;
+use crate::context::{self, EnteredRequest, EnteredRoot};
 use crate::outcomes::Outcome;
 use crate::panics::{catch_panic, catch_panic_inline};
 use crate::pipeline::body::{Body, Ended};
+use crate::site::Site;
 
 /// What is known of the running attempt before the state machine goes on.
 pub(crate) enum Before {
@@ -25,13 +29,74 @@ pub(crate) enum Before {
 }
 
 /// The result of a poll of a first attempt.
-pub(crate) enum LaterPoll {
+pub(crate) enum FirstAttemptPoll {
     /// The body has a good answer, and the call is counted.
     Good,
     /// The attempt still runs.
     Pending,
     /// The state machine has to go on.
     GoesOn(Option<Before>),
+}
+
+/// A first attempt that has not ended its call in its first poll.
+pub(super) struct FirstAttempt {
+    pub(super) started: Moment,
+    /// The deadline of the call.
+    pub(super) deadline: Moment,
+    pub(super) context: FirstContext,
+    /// The state of the breaker, which has admitted the call.
+    pub(super) clean: Option<Clean>,
+    pub(super) polled: Option<Poll<Ended>>,
+    pub(super) meaning: Option<Meaning>,
+}
+
+/// The context of a first attempt.
+pub(super) enum FirstContext {
+    /// A new one, of a call that was counted when it began.
+    Root(EnteredRoot),
+    /// That of the request that the call answers. The hook counts the call.
+    OfRequest(EnteredRequest),
+}
+
+/// The storage of a state machine.
+pub(super) type Storage<'c, 'a> = Pin<&'c mut Option<Call<'a>>>;
+
+/// Begins the state machine with the first attempt, whose body was polled.
+#[inline(never)]
+pub(super) fn begins_with<'a>(
+    mut storage: Storage<'_, 'a>,
+    (site, binding): (&'a Site, BindingRef<'a>),
+    attempt: FirstAttempt,
+    cx: &mut Context<'_>,
+    body: Pin<&mut dyn Body>,
+) -> FirstAttemptPoll {
+    let FirstAttempt { started, deadline, context, clean, polled, meaning } = attempt;
+    if polled.is_none() {
+        catch_panic(|| body.abandon());
+    }
+    let breaker = CallBreaker::of(&binding).map(|breaker| breaker.with(clean.map(Clean::ticket)));
+    let slow_at = breaker.as_deref().map_or(Moment::LAST, |breaker| breaker.slow_at(started));
+    storage.set(Some(Call::bound(site, binding, None)));
+    // It was stored just now.
+    let Some(mut call) = storage.as_pin_mut() else { return FirstAttemptPoll::GoesOn(None) };
+    let this = call.as_mut().project();
+    (*this.started, *this.deadline) = (started, deadline);
+    *this.attempts = 1;
+    match context {
+        FirstContext::Root(entered) => {
+            *this.is_counted_once = true;
+            entered.leave_into(this.context);
+        }
+        FirstContext::OfRequest(entered) => {
+            *this.caller = Caller::hook(entered.deadline());
+            entered.leave_into(this.context);
+        }
+    }
+    // Without the code that would drop what was there before: nothing.
+    forget(replace(this.breaker, breaker));
+    this.state.advance(State::Running(Attempt::polled(started, slow_at)));
+    let before = call.not_ended(cx, of_body(polled, meaning));
+    before.map_or(FirstAttemptPoll::Pending, |before| FirstAttemptPoll::GoesOn(Some(before)))
 }
 
 impl Call<'_> {
@@ -41,12 +106,13 @@ impl Call<'_> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         mut body: Pin<&mut dyn Body>,
-    ) -> LaterPoll {
+    ) -> FirstAttemptPoll {
         let this = self.as_mut().project();
-        let is_first = *this.is_counted_once && *this.attempts == 1;
-        let (State::Running(attempt), true) = (&*this.state, is_first) else { return LaterPoll::GoesOn(None) };
+        let (State::Running(attempt), true) = (&*this.state, *this.is_counted_once) else {
+            return FirstAttemptPoll::GoesOn(None);
+        };
         let started = attempt.started;
-        let Some(entered) = context::enter_root_again(this.context) else { return LaterPoll::GoesOn(None) };
+        let Some(entered) = context::enter_root_again(this.context) else { return FirstAttemptPoll::GoesOn(None) };
         let mut meaning = None;
         let polled = catch_panic_inline(|| body.as_mut().poll(cx, None, &mut meaning));
         // A good answer changes nothing, as nearly all do.
@@ -59,7 +125,7 @@ impl Call<'_> {
                     this.binding.cold.statistics.note_success();
                 }
                 this.state.advance(State::Done);
-                return LaterPoll::Good;
+                return FirstAttemptPoll::Good;
             }
             Err(entered) => {
                 if polled.is_none() {
@@ -69,7 +135,7 @@ impl Call<'_> {
             }
         }
         let polled = of_body(polled, meaning);
-        self.not_ended(cx, polled).map_or(LaterPoll::Pending, |before| LaterPoll::GoesOn(Some(before)))
+        self.not_ended(cx, polled).map_or(FirstAttemptPoll::Pending, |before| FirstAttemptPoll::GoesOn(Some(before)))
     }
 
     /// Makes the first attempt of a call that has just begun, unless the state machine has to decide about it. `clean` is
@@ -80,11 +146,11 @@ impl Call<'_> {
         clean: Option<Clean>,
         cx: &mut Context<'_>,
         body: Pin<&mut dyn Body>,
-    ) -> LaterPoll {
-        let State::Admitting(at) = self.state else { return LaterPoll::GoesOn(None) };
+    ) -> FirstAttemptPoll {
+        let State::Admitting(at) = self.state else { return FirstAttemptPoll::GoesOn(None) };
         // A call inside an attempt has the permit of that one.
         if self.caller.is_nested || self.is_cancelled() {
-            return LaterPoll::GoesOn(None);
+            return FirstAttemptPoll::GoesOn(None);
         }
         if let Some((breaker, clean)) = self.as_mut().project().breaker.as_mut().zip(clean) {
             breaker.hold(clean.ticket());
@@ -94,9 +160,9 @@ impl Call<'_> {
         if matches!(polled, Poll::Ready(Some(Meaning::Good))) {
             self.as_mut().succeeded();
             self.end(Outcome::Ok, None);
-            return LaterPoll::Good;
+            return FirstAttemptPoll::Good;
         }
-        self.not_ended(cx, polled).map_or(LaterPoll::Pending, |before| LaterPoll::GoesOn(Some(before)))
+        self.not_ended(cx, polled).map_or(FirstAttemptPoll::Pending, |before| FirstAttemptPoll::GoesOn(Some(before)))
     }
 
     /// Returns what the state machine needs to know of an attempt whose body was polled and that has not ended the call.

@@ -20,6 +20,7 @@ pub(super) mod events;
 mod finish;
 mod first;
 mod first_attempt;
+mod first_within;
 #[cfg(feature = "testing")]
 mod injected;
 #[cfg(feature = "rate-limit")]
@@ -43,8 +44,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use tracing::Span;
 
 pub use first::CallCell;
-pub(super) use first::FirstPoll;
-pub(super) use first_attempt::{Before, LaterPoll};
+pub(super) use first_attempt::{Before, FirstAttemptPoll};
 #[cfg(feature = "cache")]
 pub(super) use read::{Layer, Tree};
 pub(crate) use result::{AttemptResult, Substitutes};
@@ -133,7 +133,7 @@ pin_project! {
         deadline: Moment,
         // The number of attempts that have begun.
         attempts: u32,
-        // Whether the call was counted together with its first attempt when both began.
+        // Whether the call was counted together with its first attempt when both began, and has had no other attempt.
         is_counted_once: bool,
         // The result of the last attempt, if there is a retry.
         last: Option<AttemptResult>,

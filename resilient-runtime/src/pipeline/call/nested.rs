@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use resilient_policy::Effect;
+use resilient_policy::{Effect, Fault};
 use tokio::time::sleep_until;
 
 use super::attempt::Admission;
@@ -16,6 +16,7 @@ use crate::breaker::BreakerState;
 use crate::clock::{self, Moment};
 use crate::context::{self, Activity, CallContext, Claim, EnclosingAttempt, Lender};
 use crate::error::Refusal;
+use crate::outcomes::Outcome;
 use crate::site::Site;
 
 /// What a call knows of its caller.
@@ -58,6 +59,11 @@ impl Caller {
         passes_context: false,
         has_followed: false,
     };
+
+    /// The hook, whose request the call has claimed.
+    pub(super) const fn hook(deadline: Moment) -> Self {
+        Self { deadline, counted: CountedAs::Hook, ..Self::NONE }
+    }
 
     #[inline(never)]
     pub(super) fn of(context: &CallContext, site: &Site, binding: &Binding) -> Self {
@@ -112,9 +118,7 @@ impl context::Request {
                 binding.cold.statistics.call_started();
                 report.statistics = Some(Arc::clone(&binding.cold.statistics));
             }
-            report.needs_arguments = site.policy().cache.is_some() || site.policy().deferred.is_some();
-            report.effect = site.policy().effect;
-            report.has_run = true;
+            report.runs(site);
             if matches!(report.claim, Claim::Refused(_)) {
                 return CountedAs::RefusedByGate;
             }
@@ -123,12 +127,51 @@ impl context::Request {
         })
     }
 
+    /// Claims the request for the function of its tool, if the hook serves it and counts it where the function is counted,
+    /// nothing has claimed it, and neither the gate nor an authorization has anything to say about the call.
+    pub(super) fn claim_at_once(&self, site: &Site, binding: &Binding) -> bool {
+        let is_counted_there = self.statistics.as_ref().is_some_and(|hook| Arc::ptr_eq(hook, &binding.cold.statistics));
+        if !self.is_of_hook()
+            || !is_counted_there
+            || site.is_remote()
+            || site.tool() != Some(&*self.tool)
+            || self.authorized.get().is_some()
+            || self.cancellation.is_cancelled()
+        {
+            return false;
+        }
+        let mut report = self.report();
+        let is_open = matches!(report.claim, Claim::Open);
+        if is_open {
+            report.runs(site);
+            report.claim = Claim::Claimed;
+        }
+        is_open
+    }
+
     /// Claims a request that the gate refuses, and returns the reason.
     fn claim_refused(&self) -> Option<Refusal> {
         match std::mem::replace(&mut self.report().claim, Claim::Claimed) {
             Claim::Refused(refusal) => Some(refusal),
             Claim::Open | Claim::Claimed | Claim::ByMethod => None,
         }
+    }
+}
+
+impl context::Report {
+    /// Describes the function that has claimed the request.
+    fn runs(&mut self, site: &Site) {
+        self.needs_arguments = site.policy().cache.is_some() || site.policy().deferred.is_some();
+        self.effect = site.policy().effect;
+        self.has_run = true;
+    }
+
+    /// Describes the end of a call.
+    pub(super) fn ends(&mut self, site: &Site, outcome: Outcome, fault: Option<Fault>, attempts: u32) {
+        self.outcome = Some(outcome);
+        self.fault = fault;
+        self.attempts = attempts;
+        self.effect = site.policy().effect;
     }
 }
 

@@ -58,7 +58,7 @@ pub struct Read<G, E> {
 enum Stage {
     New,
     /// The call leads already: it is a refresh.
-    Refreshes(Ticket),
+    Refreshes(Box<Ticket>),
     Leads(Leading),
     Follows(Follower),
     /// The call runs the body for itself.
@@ -178,8 +178,11 @@ where
     fn fresh(&self, key: u128, site: &Site) -> Result<Option<G>, CannotBeCopied> {
         let binding = site.bind();
         let started = Moment::now_inline();
-        let kept = binding.cold.answers.as_ref().and_then(|answers| answers.find(key, started));
-        let Some(kept) = kept.filter(|kept| kept.freshness == Freshness::Fresh) else { return Ok(None) };
+        let Some(answers) = &binding.cold.answers else { return Ok(None) };
+        let Some(kept) = answers.find(key, started) else { return Ok(None) };
+        if kept.freshness != Freshness::Fresh {
+            return Ok(None);
+        }
         // Without a request, its warnings have no reader.
         let good = self.copied(&kept).ok_or(CannotBeCopied)?;
         binding.cold.statistics.hit(Moment::now_inline().micros_since(started));
@@ -215,7 +218,10 @@ where
                 }
                 Stage::New => self.join(call.as_mut(), body.as_mut()),
                 Stage::Refreshes(_) => match replace(&mut self.stage, Stage::Alone) {
-                    Stage::Refreshes(Ticket { lead, permit, .. }) => Ok(self.leads(call.as_mut(), lead, Some(permit))),
+                    Stage::Refreshes(ticket) => {
+                        let Ticket { lead, permit, .. } = *ticket;
+                        Ok(self.leads(call.as_mut(), lead, Some(permit)))
+                    }
                     _ => Ok(Stage::Alone),
                 },
                 Stage::Follows(follower) => match follower.poll(cx) {

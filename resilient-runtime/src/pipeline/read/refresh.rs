@@ -38,12 +38,12 @@ pub(super) struct Ticket {
 }
 
 thread_local! {
-    static TICKET: RefCell<Option<Ticket>> = const { RefCell::new(None) };
+    static TICKET: RefCell<Option<Box<Ticket>>> = const { RefCell::new(None) };
 }
 
 /// Takes the ticket of a refresh, if the call that begins is a refresh of this function.
-pub(super) fn take(site: &Site) -> Option<Ticket> {
-    let take = |ticket: &mut Option<Ticket>| {
+pub(super) fn take(site: &Site) -> Option<Box<Ticket>> {
+    let take = |ticket: &mut Option<Box<Ticket>>| {
         let is_mine = ticket.as_ref().is_some_and(|ticket| ticket.site == std::ptr::from_ref(site).addr());
         if is_mine { ticket.take() } else { None }
     };
@@ -94,7 +94,7 @@ impl Refresh {
         F: Future<Output = ()> + Send + 'static,
     {
         let Self { ticket, context, registry, span, runtime } = self;
-        let call = context::within(context, Ticketed { ticket: Some(ticket), call });
+        let call = context::within(context, Ticketed { ticket: Some(Box::new(ticket)), call });
         let call = call.instrument(span);
         match registry {
             Some(registry) => drop(runtime.spawn(registry.scope(call))),
@@ -119,7 +119,7 @@ fn is_refused(site: &Site) -> bool {
 pin_project! {
     /// A call that finds a ticket in its first poll.
     struct Ticketed<F> {
-        ticket: Option<Ticket>,
+        ticket: Option<Box<Ticket>>,
         #[pin]
         call: F,
     }
@@ -136,10 +136,10 @@ impl<F: Future> Future for Ticketed<F> {
 }
 
 /// A ticket in the slot of the thread. What is not taken is put back on drop.
-struct Offered<'a>(&'a mut Option<Ticket>);
+struct Offered<'a>(&'a mut Option<Box<Ticket>>);
 
 impl<'a> Offered<'a> {
-    fn new(ticket: &'a mut Option<Ticket>) -> Self {
+    fn new(ticket: &'a mut Option<Box<Ticket>>) -> Self {
         swap(ticket);
         Self(ticket)
     }
@@ -151,7 +151,7 @@ impl Drop for Offered<'_> {
     }
 }
 
-fn swap(ticket: &mut Option<Ticket>) {
+fn swap(ticket: &mut Option<Box<Ticket>>) {
     // The thread-local is gone while a thread is torn down, and no refresh runs then.
     let _ = TICKET.try_with(|slot| std::mem::swap(&mut *slot.borrow_mut(), ticket));
 }
