@@ -3,6 +3,7 @@
 mod authorized;
 #[cfg(feature = "deferred")]
 mod deferred;
+mod failures;
 
 use std::mem;
 use std::sync::Arc;
@@ -20,13 +21,10 @@ use tracing::Span;
 #[cfg(feature = "deferred")]
 use super::super::accepted::Recipient;
 use super::super::authorize::Within;
-use super::super::bad_arguments::{BAD_ARGUMENTS, BadArguments, is_about_arguments};
-use super::super::explain::{self, ArgumentsCopy};
+use super::super::explain::ArgumentsCopy;
 use super::super::hook_timeout::HookTimeout;
 use super::super::operation::TOOLS_CALL;
-use super::super::requests::Response;
-use super::super::wire_error::error_of;
-use super::super::{Handled, Operation, Transport, arguments, pipeline_error, request, span, wire};
+use super::super::{Handled, Operation, Transport, arguments, request, span, wire};
 use super::{CLAIMED, Hook, NEEDS_NO_ARGUMENTS};
 use crate::classify::Classify as _;
 use crate::clock::Moment;
@@ -90,7 +88,9 @@ impl<'h> ServedCall<'h> {
             recipient: hook.deferring.map(|tool| Recipient::of(&call.request_context, tool)),
         };
         // Subscribers are foreign code and may panic. From here on, the call is counted in any case.
-        catch_panic(|| served.begin_span(&call.request_context, source));
+        if telemetry::is_enabled() || Operation::are_recorded() {
+            catch_panic(|| served.begin_span(&call.request_context, source));
+        }
         served
     }
 
@@ -111,40 +111,6 @@ impl<'h> ServedCall<'h> {
     /// explanation: rmcp's message must not show secrets among the arguments.
     pub(super) fn copy_arguments<S>(&self, call: &ToolCallContext<'_, S>) -> Option<ArgumentsCopy> {
         self.request.arguments.is_none().then(|| ArgumentsCopy::of(call.arguments.as_ref())).flatten()
-    }
-
-    /// Returns the error for arguments that do not fit, with an explanation instead of rmcp's message if there is one.
-    fn about_arguments(&mut self, error: &ErrorData) -> BadArguments {
-        let (hook, request, copy) = (self.hook, Arc::clone(&self.request), self.arguments.take());
-        let arguments = copy.as_ref().map(ArgumentsCopy::json).or(request.arguments.as_ref().map(String::as_bytes));
-        let message = error.message.strip_prefix(BAD_ARGUMENTS).map_or(&*error.message, str::trim_start);
-        let explained = self.within(|| explain::explained(message, arguments?, &hook.explained)).flatten();
-        let text = explained.or_else(|| {
-            let message = self.within(|| explain::unexplained(message, arguments))?;
-            Some(format!("{BAD_ARGUMENTS} {message}"))
-        });
-        BadArguments(text.unwrap_or_else(|| BAD_ARGUMENTS.trim_end_matches(':').into()))
-    }
-
-    /// Converts a failure of the framework to a tool result.
-    fn convert_pipeline_errors(&mut self, answered: &mut Handled) {
-        let Err(error) = &*answered else { return };
-        let request = Arc::clone(&self.request);
-        let made = self.within(|| pipeline_error::original_of(error, &request).map(|own| wire::tool_error(&own)));
-        if let Some(made) = made.flatten() {
-            *answered = made;
-        }
-    }
-
-    /// Replaces a failure by the error of the call whose run this call has shared, as the client of that call reads it:
-    /// the type of the tool's own error may show less.
-    fn answer_with_shared_error(&mut self, answered: &mut Handled, shared: SharedError) {
-        if !is_failure(answered) {
-            return;
-        }
-        if let Some(made) = self.within(|| wire::tool_error(&ResilienceError::Shared(shared))) {
-            *answered = made;
-        }
     }
 
     /// Turns the answer of the tool into that of the call, and counts the call.
@@ -177,7 +143,7 @@ impl<'h> ServedCall<'h> {
         if !claimed {
             self.answer_with_own_error(answered);
         }
-        let failed = is_failure(answered);
+        let failed = failures::is_failure(answered);
         let outcome = match reported {
             // A good answer that could not be serialized is a failure.
             Some(Outcome::Ok | Outcome::Fallback) if failed => {
@@ -205,29 +171,6 @@ impl<'h> ServedCall<'h> {
             }
             Ok(_) => {}
             Err(error) => wire::correlate(error, context),
-        }
-    }
-
-    /// Counts and logs the error of a tool without a policy. Arguments that do not fit are explained.
-    fn answer_with_own_error(&mut self, answered: &mut Handled) {
-        match &*answered {
-            Err(error) if is_about_arguments(error) => {
-                let error = self.about_arguments(error);
-                self.failed(&error);
-                self.fault = Some(Fault::Caller);
-                *answered = self.within(|| wire::tool_error(&error)).unwrap_or_else(|| Err(wire::internal()));
-            }
-            Err(error) => {
-                self.failed(error);
-                self.fault = Some(error.kind().fault());
-            }
-            Ok(answer) => {
-                // Such a tool reports its errors only in its responses.
-                if let Some(error) = error_of(answer) {
-                    self.failed(&error);
-                    self.fault = Some(error.kind().fault());
-                }
-            }
         }
     }
 
@@ -360,9 +303,11 @@ impl<'h> ServedCall<'h> {
                 Operation { method: TOOLS_CALL, tool, transport, error: counted, status, took: elapsed }.record();
             });
         }
-        catch_panic(|| {
-            telemetry::call_ended(&self.span, &self.hook.tool, outcome, elapsed, attempts, self.context.as_ref());
-        });
+        if telemetry::is_enabled() || !self.span.is_none() {
+            catch_panic(|| {
+                telemetry::call_ended(&self.span, &self.hook.tool, outcome, elapsed, attempts, self.context.as_ref());
+            });
+        }
         // The span ends now, even if the context of the call lives longer.
         let span = self.request.span().take();
         close(span);
@@ -385,11 +330,6 @@ impl Drop for ServedCall<'_> {
         }
         close(Some(mem::replace(&mut self.span, Span::none())));
     }
-}
-
-/// Returns whether the client reads an error.
-fn is_failure(answered: &Handled) -> bool {
-    answered.as_ref().map_or(true, Response::is_failure)
 }
 
 /// Drops a span. Closing it runs foreign code, which may panic.
