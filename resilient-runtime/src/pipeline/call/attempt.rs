@@ -162,9 +162,10 @@ impl Call<'_> {
                 this.timer.set(Some(sleep_until(due.instant())));
             }
             if let Some(timer) = this.timer.as_mut().as_pin_mut() {
-                // A timer whose time has come already is ready at the latest when the driver turns, and if the body has
-                // used up the budget of its task, the attempt is polled again.
-                ready!(if is_new { timer.poll(cx) } else { clock::poll_timer_for(due, timer, cx) });
+                // The clock was read just now, unless the body has blocked its thread: then the timer is ready when the
+                // driver turns. If the body has used up the budget of its task, the attempt is polled again.
+                let is_due_later = is_new && due > started;
+                ready!(if is_due_later { timer.poll(cx) } else { clock::poll_timer_for(due, timer, cx) });
             }
             this.timer.set(None);
             if slow_at >= end {

@@ -94,7 +94,7 @@ pub(super) fn begins_with<'a>(
     }
     // Without the code that would drop what was there before: nothing.
     forget(replace(this.breaker, breaker));
-    this.state.advance(State::Running(Attempt::polled(started, slow_at)));
+    forget(replace(this.state, State::Running(Attempt::polled(started, slow_at))));
     let before = call.not_ended(cx, of_body(polled, meaning));
     before.map_or(FirstAttemptPoll::Pending, |before| FirstAttemptPoll::GoesOn(Some(before)))
 }
