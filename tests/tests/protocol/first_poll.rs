@@ -13,7 +13,7 @@ use rmcp::model::CallToolResult;
 use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::task::yield_now;
 
 #[resilient(name = "first_poll_inner", timeout = "5s")]
@@ -111,35 +111,33 @@ struct Ways;
 #[tool_router(server_handler)]
 impl Ways {
     /// Its first attempt is made in the context of the request.
-    #[tool(annotations(read_only_hint = true))]
     #[resilient(breaker = "way_at_once")]
+    #[tool(annotations(read_only_hint = true))]
     async fn way_at_once(&self, Parameters(wanted): Parameters<Wanted>) -> Result<String, Failure> {
         work(wanted.end, &ATTEMPTS[0]).await
     }
 
     /// The context of its first attempt is shared, so that the attempt ends in the state machine.
-    #[tool(annotations(read_only_hint = true))]
     #[resilient(breaker = "way_shared")]
+    #[tool(annotations(read_only_hint = true))]
     async fn way_shared(&self, Parameters(wanted): Parameters<Wanted>) -> Result<String, Failure> {
         assert!(CallContext::current().is_some());
         work(wanted.end, &ATTEMPTS[1]).await
     }
 
     /// A limit lets the state machine decide about the first attempt.
-    #[tool(annotations(read_only_hint = true))]
     #[resilient(breaker = "way_limited", bulkhead = 4)]
+    #[tool(annotations(read_only_hint = true))]
     async fn way_limited(&self, Parameters(wanted): Parameters<Wanted>) -> Result<String, Failure> {
         work(wanted.end, &ATTEMPTS[2]).await
     }
 }
 
-/// Returns what the client reads except the correlation id, which differs.
-fn without_id(mut result: CallToolResult) -> Value {
-    for members in result.meta.iter_mut().flat_map(|meta| meta.0.values_mut()) {
-        let id = members.as_object_mut().and_then(|members| members.remove("correlation_id"));
-        assert!(id.is_some());
-    }
-    serde_json::to_value(result).expect("JSON")
+/// Returns what the client reads, as text, except the correlation id, which differs.
+fn without_id(result: &CallToolResult) -> String {
+    let meta = result.meta.as_ref().expect("metadata");
+    let id = meta.0.values().find_map(|members| members["correlation_id"].as_str()).expect("an id");
+    serde_json::to_string(result).expect("JSON").replace(id, "ID")
 }
 
 /// Returns the counts, which are the same whichever way the calls take.
@@ -169,7 +167,7 @@ async fn a_tool_is_answered_and_counted_in_the_same_way_whichever_way_its_first_
         let arguments = json!({ "end": end });
         let mut answers = Vec::new();
         for tool in tools {
-            answers.push(without_id(call(&client, tool, &arguments).await));
+            answers.push(without_id(&call(&client, tool, &arguments).await));
             assert!(CallContext::current().is_none());
         }
         assert!(answers.iter().all(|answer| *answer == answers[0]), "{end}: {answers:#?}");
@@ -181,5 +179,6 @@ async fn a_tool_is_answered_and_counted_in_the_same_way_whichever_way_its_first_
     assert_eq!(read[0], read[1]);
     assert_eq!(read[0], read[2]);
     let tool = Registry::global().tool("way_at_once").expect("bound");
-    assert_eq!((tool.calls(), tool.outcome(Outcome::Ok), tool.attempts, tool.retries), (12, 6, 14, 2));
+    // An attempt that times out is retried too.
+    assert_eq!((tool.calls(), tool.outcome(Outcome::Ok), tool.attempts, tool.retries), (12, 6, 16, 4));
 }
