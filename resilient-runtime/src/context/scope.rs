@@ -178,8 +178,8 @@ fn swap(slot: &mut Option<CallContext>) {
         let current = &mut *current.borrow_mut();
         // One of them is usually empty, and half of a swap is enough.
         match (&current, &slot) {
-            (None, _) => *current = slot.take(),
-            (Some(_), None) => *slot = current.take(),
+            (None, _) => forget(replace(current, slot.take())),
+            (Some(_), None) => forget(replace(slot, current.take())),
             (Some(_), Some(_)) => std::mem::swap(current, slot),
         }
     });

@@ -94,11 +94,12 @@ impl Future for Calling<'_> {
     type Output = Handled;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Handled> {
+        let polled = self.0.as_mut().poll(cx);
         // The same as the router does with the response of a route.
-        self.0.as_mut().poll(cx).map(|answered| match answered {
-            Err(error) if is_about_arguments(&error) => Ok(bad_arguments_result(error)),
-            answered => answered,
-        })
+        match polled {
+            Poll::Ready(Err(error)) if is_about_arguments(&error) => Poll::Ready(Ok(bad_arguments_result(error))),
+            polled => polled,
+        }
     }
 }
 

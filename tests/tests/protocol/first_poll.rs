@@ -92,10 +92,9 @@ struct Wanted {
 async fn work(end: End, attempts: &AtomicU32) -> Result<String, Failure> {
     let attempt = attempts.fetch_add(1, Ordering::Relaxed);
     match end {
-        End::AtOnce => {}
         End::Later => yield_now().await,
         End::AfterARetry if attempt.is_multiple_of(2) => return Err(Failure::Down),
-        End::AfterARetry => {}
+        End::AtOnce | End::AfterARetry => {}
         End::Error => return Err(Failure::Missing),
         End::Panic => panic!("on purpose"),
         End::TimedOut => std::future::pending().await,

@@ -157,15 +157,16 @@ impl Hook {
             if handling.is_some() {
                 served.within(|| handling = None);
             }
-            match (ended, answered) {
-                // It stays where it is: a response is large.
-                (Ended::Answered, Some(mut answered)) => {
-                    served.answered(&mut answered);
-                    answered
+            // It stays where it is: a response is large.
+            match (ended, &mut answered) {
+                (Ended::Answered, Some(answered)) => served.answered(answered),
+                (Ended::TimedOut, _) => {
+                    let length = limit.as_ref().map(HookTimeout::length).unwrap_or_default();
+                    answered = Some(served.timed_out(length));
                 }
-                (Ended::TimedOut, _) => served.timed_out(limit.as_ref().map(HookTimeout::length).unwrap_or_default()),
-                (Ended::Answered | Ended::Panicked, _) => served.panicked(),
+                (Ended::Answered | Ended::Panicked, _) => answered = Some(served.panicked()),
             }
+            answered.unwrap_or_else(|| Err(wire::internal()))
         })
     }
 

@@ -303,7 +303,7 @@ impl<'h> ServedCall<'h> {
                 Operation { method: TOOLS_CALL, tool, transport, error: counted, status, took: elapsed }.record();
             });
         }
-        if telemetry::is_enabled() || !self.span.is_none() {
+        if telemetry::is_enabled() || !self.span.is_none() || outcome == Outcome::Cancelled {
             catch_panic(|| {
                 telemetry::call_ended(&self.span, &self.hook.tool, outcome, elapsed, attempts, self.context.as_ref());
             });
@@ -328,7 +328,9 @@ impl Drop for ServedCall<'_> {
             let outcome = self.request.report().outcome.unwrap_or(Outcome::Cancelled);
             self.count(outcome, ErrorType::of_outcome(outcome), None);
         }
-        close(Some(mem::replace(&mut self.span, Span::none())));
+        if !self.span.is_none() {
+            close(Some(mem::replace(&mut self.span, Span::none())));
+        }
     }
 }
 

@@ -162,8 +162,8 @@ impl Call<'_> {
                 this.timer.set(Some(sleep_until(due.instant())));
             }
             if let Some(timer) = this.timer.as_mut().as_pin_mut() {
-                // The clock was read just now, unless the body has blocked its thread: then the timer is ready when the
-                // driver turns. If the body has used up the budget of its task, the attempt is polled again.
+                // The time of a new timer has not come yet, unless the body has blocked its thread: then the timer is ready
+                // when the driver turns. If the body has used up the budget of its task, the attempt is polled again.
                 let is_due_later = is_new && due > started;
                 ready!(if is_due_later { timer.poll(cx) } else { clock::poll_timer_for(due, timer, cx) });
             }
