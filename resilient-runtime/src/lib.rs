@@ -132,6 +132,7 @@ pub mod replicas;
 mod requested_time;
 mod retry;
 #[cfg(any(feature = "prometheus", feature = "otel"))]
+#[cfg_attr(not(feature = "prometheus"), allow(dead_code, reason = "OpenTelemetry has only some of them"))]
 mod series;
 #[cfg(feature = "config")]
 mod settings;
