@@ -110,11 +110,8 @@ impl CallContext {
     /// Turns the context of a first attempt back into that of its request, whose deadline was `before`, and returns that
     /// of the attempt.
     fn replace_first_attempt(&mut self, before: Moment) -> Self {
-        let of_request = Self {
-            deadline: before,
-            is_of_part: self.is_of_part,
-            ..Self::new(self.correlation_id.clone(), self.request.clone())
-        };
+        // Nothing had run in it, so that the rest is as in a new one.
+        let of_request = Self { deadline: before, ..Self::new(self.correlation_id.clone(), self.request.clone()) };
         replace(self, of_request)
     }
 
