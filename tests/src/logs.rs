@@ -6,19 +6,37 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use serde_json::Value;
 use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
 use tracing::subscriber::DefaultGuard;
 use tracing::{Dispatch, Subscriber};
-use tracing_subscriber::layer::{Context, Layer};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
 /// Installs a subscriber for the current thread, until the guard is dropped.
 ///
 /// tracing caches for each callsite whether a subscriber is interested. While there is a single subscriber in the
 /// process, tracing queries the subscriber of the thread that reaches the callsite first, which may be a test without a
 /// subscriber. With a second subscriber, tracing queries all of them.
-pub fn listen(subscriber: impl Into<Dispatch> + Subscriber + Send + Sync + 'static) -> DefaultGuard {
-    static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(tracing_subscriber::registry()));
+pub fn listen(subscriber: impl Into<Dispatch> + Subscriber + Send + Sync + 'static) -> Listening {
+    // It wants nothing, so that calls take the short path again in the tests that run later.
+    static SECOND: LazyLock<Dispatch> =
+        LazyLock::new(|| Dispatch::new(tracing_subscriber::registry().with(LevelFilter::OFF)));
     LazyLock::force(&SECOND);
-    tracing::subscriber::set_default(subscriber)
+    Listening { installed: Some(tracing::subscriber::set_default(subscriber)) }
+}
+
+/// A subscriber is installed for the current thread until this is dropped.
+#[derive(Debug)]
+#[must_use = "the subscriber is removed when this is dropped"]
+pub struct Listening {
+    installed: Option<DefaultGuard>,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        drop(self.installed.take());
+        // tracing lowers the level of the process only then.
+        tracing::callsite::rebuild_interest_cache();
+    }
 }
 
 /// A log in JSON: a writer for `tracing_subscriber::fmt`.

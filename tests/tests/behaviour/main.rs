@@ -14,7 +14,6 @@ mod deferred;
 mod error;
 mod extremes;
 mod fallback;
-mod first_poll;
 mod gate;
 mod gate_routes;
 mod gate_waits;

@@ -5,18 +5,17 @@ use std::sync::{Arc, Mutex};
 
 use resilient_runtime::{ResilienceError, resilient};
 use resilient_tests::in_process;
-use resilient_tests::logs::{JsonLines, listen};
+use resilient_tests::logs::{JsonLines, Listening, listen};
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tracing::subscriber::DefaultGuard;
 
 /// The log of this thread.
 struct Log {
     lines: JsonLines,
-    _guard: DefaultGuard,
+    _guard: Listening,
 }
 
 impl Log {

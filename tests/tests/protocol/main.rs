@@ -6,7 +6,6 @@ mod authorize;
 mod classified;
 mod classify;
 mod deferred;
-mod first_poll;
 mod gate;
 mod gate_keys;
 mod hook;

@@ -14,7 +14,7 @@ use resilient_runtime::{CallContext, otel, resilient};
 use resilient_tests::failure::ShopError;
 use resilient_tests::faults::PRIVATE;
 use resilient_tests::in_process::{Client, request};
-use resilient_tests::logs::listen;
+use resilient_tests::logs::{Listening, listen};
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::CallToolResult;
 use rmcp::{ServiceError, tool, tool_router};
@@ -82,7 +82,7 @@ impl Shop {
 struct Spans {
     exporter: InMemorySpanExporter,
     _provider: SdkTracerProvider,
-    _default: tracing::subscriber::DefaultGuard,
+    _default: Listening,
 }
 
 impl Spans {

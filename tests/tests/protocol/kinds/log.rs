@@ -1,14 +1,13 @@
 //! Records the log of a test's thread.
 
-use resilient_tests::logs::{JsonLines, listen};
+use resilient_tests::logs::{JsonLines, Listening, listen};
 use serde_json::{Value, json};
-use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::EnvFilter;
 
 /// The events of this crate on this thread, in the format of a server's log.
 pub(super) struct Log {
     lines: JsonLines,
-    _guard: DefaultGuard,
+    _guard: Listening,
 }
 
 impl Log {

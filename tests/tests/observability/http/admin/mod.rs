@@ -15,10 +15,9 @@ use resilient_runtime::Registry;
 use resilient_runtime::export::prometheus;
 use resilient_runtime::health::Health;
 use resilient_runtime::http::Admin;
-use resilient_tests::logs::{Events, listen};
+use resilient_tests::logs::{Events, Listening, listen};
 use serde_json::Value;
 use tower::ServiceExt as _;
-use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::layer::SubscriberExt as _;
 
 const TOKEN: &str = "only-operators-know-it";
@@ -30,7 +29,7 @@ struct Operators {
     router: Router,
     registry: Arc<Registry>,
     events: Events,
-    _log: DefaultGuard,
+    _log: Listening,
 }
 
 struct Answer {

@@ -16,6 +16,8 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::task::yield_now;
 
+use super::nothing_listens;
+
 #[resilient(name = "first_poll_inner", timeout = "5s")]
 async fn inner(later: bool) -> Result<String, Failure> {
     if later {
@@ -53,6 +55,7 @@ fn ids(result: &CallToolResult) -> (String, serde_json::Value) {
 
 #[tokio::test(start_paused = true)]
 async fn a_tool_and_what_it_calls_have_the_context_of_the_request_and_each_is_counted_once() {
+    nothing_listens();
     let client = connect(Server).await;
     for _ in 0..3 {
         let result = call(&client, "first_poll", &json!({})).await;
@@ -160,6 +163,7 @@ fn counts(tool: &ToolSnapshot, breaker: &BreakerSnapshot) -> (Vec<u64>, Vec<u64>
 
 #[tokio::test(start_paused = true)]
 async fn a_tool_is_answered_and_counted_in_the_same_way_whichever_way_its_first_attempt_takes() {
+    nothing_listens();
     let client = connect(Ways).await;
     let tools = ["way_at_once", "way_shared", "way_limited"];
     for end in ENDS.iter().chain(&ENDS) {

@@ -1,5 +1,4 @@
-//! The first poll of a call: most calls end in it, without the state machine. Nothing of what a call promises depends on
-//! which way it takes.
+//! The first poll of a guarded function.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -13,10 +12,11 @@ use resilient_runtime::breaker::BreakerState;
 use resilient_runtime::policy::BreakerSettings;
 use resilient_runtime::statistics::{AttemptOutcome, Rejected, ToolSnapshot};
 use resilient_runtime::{Breaker, CallContext, McpError, Outcome, Registry, ResilienceError, resilient};
+use resilient_tests::failure::Failure;
 use tokio::runtime::Builder;
 use tokio::task::yield_now;
 
-use super::error::Error;
+use super::nothing_listens;
 
 /// How a call ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,17 +34,17 @@ enum End {
 const ENDS: [End; 7] =
     [End::GoodAtOnce, End::GoodLater, End::ErrorAtOnce, End::ErrorLater, End::Panic, End::Dropped, End::TimedOut];
 
-async fn work(end: End) -> Result<u32, Error> {
+async fn work(end: End) -> Result<u32, Failure> {
     match end {
         End::GoodAtOnce => Ok(1),
         End::GoodLater => {
             yield_now().await;
             Ok(2)
         }
-        End::ErrorAtOnce => Err(Error::NotFound(1)),
+        End::ErrorAtOnce => Err(Failure::Missing),
         End::ErrorLater => {
             yield_now().await;
-            Err(Error::NotFound(2))
+            Err(Failure::Missing)
         }
         End::Panic => panic!("on purpose"),
         End::Dropped | End::TimedOut => std::future::pending().await,
@@ -52,16 +52,22 @@ async fn work(end: End) -> Result<u32, Error> {
 }
 
 #[resilient(name = "first_plain", timeout = "1s")]
-async fn plain(end: End) -> Result<u32, Error> {
+async fn plain(end: End) -> Result<u32, Failure> {
     work(end).await
 }
 
 #[resilient(name = "first_broken", timeout = "1s", breaker(name = "first", failures = 1000))]
-async fn broken(end: End) -> Result<u32, Error> {
+async fn broken(end: End) -> Result<u32, Failure> {
     work(end).await
 }
 
-async fn run(call: impl Future<Output = Result<u32, Error>>, end: End) {
+/// A limit lets the state machine decide about the first attempt.
+#[resilient(name = "first_limited", timeout = "1s", bulkhead = 4)]
+async fn limited(end: End) -> Result<u32, Failure> {
+    work(end).await
+}
+
+async fn run(call: impl Future<Output = Result<u32, Failure>>, end: End) {
     if end == End::Dropped {
         let mut call = Box::pin(call);
         assert_eq!(poll!(call.as_mut()).map(|_| ()), Poll::Pending);
@@ -100,17 +106,21 @@ proptest! {
     fn whichever_way_calls_end_each_is_counted_once(
         ends in proptest::collection::vec(proptest::sample::select(&ENDS[..]), 1..24),
     ) {
+        nothing_listens();
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
         let registry = Arc::new(Registry::new());
         runtime.block_on(Arc::clone(&registry).scope(async {
             for end in &ends {
                 run(plain(*end), *end).await;
                 run(broken(*end), *end).await;
+                run(limited(*end), *end).await;
             }
         }));
         let read = registry.function("first_plain").expect("bound");
         is_counted(&read, &ends);
         is_counted(&registry.function("first_broken").expect("bound"), &ends);
+        is_counted(&registry.function("first_limited").expect("bound"), &ends);
+        nothing_listens();
         let own = read.own_attempts.as_ref().expect("without a breaker, the function counts its attempts");
         let attempts = registry.breaker("first").expect("bound").snapshot();
         let good = read.outcome(Outcome::Ok);
@@ -121,7 +131,7 @@ proptest! {
 }
 
 #[resilient(name = "first_inner", timeout = "5s")]
-async fn inner(later: bool) -> Result<Option<CallContext>, Error> {
+async fn inner(later: bool) -> Result<Option<CallContext>, Failure> {
     if later {
         yield_now().await;
     }
@@ -129,7 +139,7 @@ async fn inner(later: bool) -> Result<Option<CallContext>, Error> {
 }
 
 #[resilient(name = "first_outer", timeout = "1s")]
-async fn outer(inner_later: bool) -> Result<(), Error> {
+async fn outer(inner_later: bool) -> Result<(), Failure> {
     let own = CallContext::current().expect("a context");
     let within = inner(inner_later).await?.expect("a context");
     assert_eq!(within.correlation_id(), own.correlation_id(), "it is a part of this call");
@@ -141,6 +151,7 @@ async fn outer(inner_later: bool) -> Result<(), Error> {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_inside_another_one_leaves_the_context_of_that_one_in_place() {
+    nothing_listens();
     let registry = Arc::new(Registry::new());
     let calls = Arc::clone(&registry).scope(async {
         for later in [false, true] {
@@ -155,6 +166,7 @@ async fn a_call_inside_another_one_leaves_the_context_of_that_one_in_place() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_moved_into_another_ones_body_keeps_its_own_context() {
+    nothing_listens();
     let mut alone = Box::pin(inner(true));
     assert!(poll!(alone.as_mut()).is_pending());
     let (own, kept) = within_another(alone).await.unwrap();
@@ -164,14 +176,15 @@ async fn a_call_that_is_moved_into_another_ones_body_keeps_its_own_context() {
 
 #[resilient(name = "first_host", timeout = "1s")]
 async fn within_another(
-    alone: impl Future<Output = Result<Option<CallContext>, Error>>,
-) -> Result<(CallContext, CallContext), Error> {
+    alone: impl Future<Output = Result<Option<CallContext>, Failure>>,
+) -> Result<(CallContext, CallContext), Failure> {
     let kept = alone.await?.expect("a context");
     Ok((CallContext::current().expect("a context"), kept))
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_not_ready_is_in_flight_and_its_attempt_is_counted() {
+    nothing_listens();
     let registry = Arc::new(Registry::new());
     let running = Arc::clone(&registry).scope(async {
         let mut call = Box::pin(broken(End::GoodLater));
@@ -186,16 +199,17 @@ async fn a_call_that_is_not_ready_is_in_flight_and_its_attempt_is_counted() {
 }
 
 #[resilient(name = "first_retried", retry(max = 2, base = "1ms"), breaker = "first_retried", read_only)]
-async fn retried(calls: &AtomicU32) -> Result<u32, Error> {
-    if calls.fetch_add(1, Ordering::Relaxed) == 0 { Err(Error::Down) } else { Ok(1) }
+async fn retried(calls: &AtomicU32) -> Result<u32, Failure> {
+    if calls.fetch_add(1, Ordering::Relaxed) == 0 { Err(Failure::Down) } else { Ok(1) }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_first_attempt_that_fails_at_once_is_retried_and_each_attempt_is_counted() {
+    nothing_listens();
     let registry = Arc::new(Registry::new());
     let calls = AtomicU32::new(0);
     for _ in 0..2 {
-        assert_eq!(Arc::clone(&registry).scope(retried(&calls)).await, Ok(1));
+        assert_eq!(Arc::clone(&registry).scope(retried(&calls)).await.unwrap(), 1);
     }
     let read = registry.function("first_retried").expect("bound");
     assert_eq!((read.calls(), read.outcome(Outcome::Ok), read.attempts, read.retries), (2, 2, 3, 1));
@@ -206,12 +220,13 @@ async fn a_first_attempt_that_fails_at_once_is_retried_and_each_attempt_is_count
 static LASTING: Breaker = Breaker::new("first_lasting", BreakerSettings::new());
 
 #[resilient(name = "first_lasting", breaker = LASTING)]
-async fn lasting() -> Result<u32, Error> {
+async fn lasting() -> Result<u32, Failure> {
     Ok(1)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_static_breaker_keeps_the_counts_of_registries_that_are_gone() {
+    nothing_listens();
     for round in 1..=40 {
         let registry = Arc::new(Registry::new());
         Arc::clone(&registry).scope(async { lasting().await.unwrap() }).await;
@@ -241,6 +256,7 @@ impl From<ResilienceError> for Explosive {
 
 #[tokio::test(start_paused = true)]
 async fn a_rejection_whose_conversion_panics_is_counted_as_a_panic_once() {
+    nothing_listens();
     let registry = Arc::new(Registry::new());
     Arc::clone(&registry).scope(unconverted()).await.unwrap();
     registry.breaker("first_unconverted").expect("bound").isolate();
@@ -253,14 +269,15 @@ async fn a_rejection_whose_conversion_panics_is_counted_as_a_panic_once() {
 }
 
 #[resilient(name = "first_opened", breaker(name = "first_opened", failures = 1), timeout = "1s")]
-async fn opens_its_breaker() -> Result<u32, Error> {
+async fn opens_its_breaker() -> Result<u32, Failure> {
     Registry::global().breaker("first_opened").expect("bound").open();
     Ok(1)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_result_is_stale_if_the_breaker_opened_during_the_first_poll() {
-    assert_eq!(opens_its_breaker().await, Ok(1));
+    nothing_listens();
+    assert_eq!(opens_its_breaker().await.unwrap(), 1);
     let breaker = Registry::global().breaker("first_opened").expect("bound").snapshot();
     assert_eq!((breaker.state, breaker.stale), (BreakerState::Open, 1));
     let read = Registry::global().function("first_opened").expect("bound");
@@ -268,13 +285,14 @@ async fn a_result_is_stale_if_the_breaker_opened_during_the_first_poll() {
 }
 
 #[resilient(name = "first_open", breaker(name = "first_open", failures = 1, open = "10s"))]
-async fn opening(calls: &AtomicU32) -> Result<u32, Error> {
+async fn opening(calls: &AtomicU32) -> Result<u32, Failure> {
     calls.fetch_add(1, Ordering::Relaxed);
-    Err(Error::Down)
+    Err(Failure::Down)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_rejected_call_is_counted_as_a_call_as_a_rejection_and_with_its_error() {
+    nothing_listens();
     let registry = Arc::new(Registry::new());
     let calls = AtomicU32::new(0);
     let run = Arc::clone(&registry).scope(async {
