@@ -107,11 +107,11 @@ impl CallContext {
         Some(self.limit(end))
     }
 
-    /// Turns the context of a first attempt back into that of its request, whose deadline was `before`, and returns that
-    /// of the attempt.
-    fn replace_first_attempt(&mut self, before: Moment) -> Self {
-        // Nothing had run in it, so that the rest is as in a new one.
-        let of_request = Self { deadline: before, ..Self::new(self.correlation_id.clone(), self.request.clone()) };
+    /// Turns the context of a first attempt back into that of its request, and returns that of the attempt.
+    fn replace_first_attempt(&mut self, request_deadline: Moment) -> Self {
+        // All other fields of the request's context still had their initial values.
+        let of_request =
+            Self { deadline: request_deadline, ..Self::new(self.correlation_id.clone(), self.request.clone()) };
         replace(self, of_request)
     }
 

@@ -119,20 +119,18 @@ impl Drop for EnteredRoot {
 #[inline]
 pub(crate) fn enter_request(end: Moment, claim: impl FnOnce(&Request) -> bool) -> Option<EnteredRequest> {
     let begin = |current: &mut Option<CallContext>| current.as_mut()?.begin_first_attempt(end, claim);
-    let before = CURRENT.try_with(|current| begin(&mut current.borrow_mut())).ok().flatten()?;
-    Some(EnteredRequest { before })
+    let request_deadline = CURRENT.try_with(|current| begin(&mut current.borrow_mut())).ok().flatten()?;
+    Some(EnteredRequest { request_deadline })
 }
 
 /// The context of a request is that of the first attempt of its call until this is dropped.
 pub(crate) struct EnteredRequest {
-    /// The deadline of the request.
-    before: Moment,
+    request_deadline: Moment,
 }
 
 impl EnteredRequest {
-    /// Returns the deadline of the request.
-    pub(crate) const fn deadline(&self) -> Moment {
-        self.before
+    pub(crate) const fn request_deadline(&self) -> Moment {
+        self.request_deadline
     }
 
     /// Leaves the attempt, and moves its context to a slot, which is empty.
@@ -148,7 +146,7 @@ impl EnteredRequest {
         let end = |current: &mut Option<CallContext>| {
             let Some(current) = current.as_mut().filter(|current| current.enclosing.is_none()) else { return false };
             current.request.as_deref().inspect(|request| report(request));
-            (current.attempt, current.is_running, current.deadline) = (0, false, self.before);
+            (current.attempt, current.is_running, current.deadline) = (0, false, self.request_deadline);
             true
         };
         if CURRENT.try_with(|current| end(&mut current.borrow_mut())) == Ok(true) {
@@ -160,7 +158,8 @@ impl EnteredRequest {
     }
 
     fn leave(&self) -> Option<CallContext> {
-        let leave = |current: &mut Option<CallContext>| Some(current.as_mut()?.replace_first_attempt(self.before));
+        let leave =
+            |current: &mut Option<CallContext>| Some(current.as_mut()?.replace_first_attempt(self.request_deadline));
         CURRENT.try_with(|current| leave(&mut current.borrow_mut())).ok().flatten()
     }
 }

@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use super::Special;
 use super::body::{Attempts, StoresAnswer};
-use super::call::{AttemptResult, Before, Call, CallCell, FirstAttemptPoll, events};
+use super::call::{AttemptProgress, AttemptResult, Call, CallCell, FirstAttemptPoll, events};
 use crate::answer::{Answer, Meaning};
 use crate::context;
 use crate::error::ResilienceError;
@@ -69,8 +69,8 @@ fn poll<R: Answer>(
     match polled {
         FirstAttemptPoll::Good => Poll::Ready(good_answer(body)),
         FirstAttemptPoll::Pending => Poll::Pending,
-        FirstAttemptPoll::GoesOn(before) => match call.begun() {
-            Some(call) => poll_begun(call, cx, body, before),
+        FirstAttemptPoll::GoesOn(progress) => match call.begun() {
+            Some(call) => poll_begun(call, cx, body, progress),
             // The call is polled although it has ended.
             None => Poll::Ready(R::refused(ResilienceError::Panicked)),
         },
@@ -90,9 +90,9 @@ fn poll_begun<R: Answer>(
     mut call: Pin<&mut Call<'_>>,
     cx: &mut Context<'_>,
     mut body: Pin<&mut dyn StoresAnswer<R>>,
-    before: Option<Before>,
+    progress: Option<AttemptProgress>,
 ) -> Poll<R> {
-    let result = ready!(call.as_mut().drive(cx, body.as_mut(), before));
+    let result = ready!(call.as_mut().drive(cx, body.as_mut(), progress));
     let mut context = call.passed_context();
     let _context = context.is_some().then(|| context::enter(&mut context));
     let last = body.last_answer();

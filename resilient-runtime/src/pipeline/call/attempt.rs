@@ -73,7 +73,7 @@ impl Call<'_> {
     pub(super) fn begin_attempt(mut self: Pin<&mut Self>, Admission { at: started, has_waited }: Admission) {
         let this = self.as_mut().project();
         *this.attempts += 1;
-        *this.is_counted_once = false;
+        *this.is_on_short_path = false;
         this.binding.cold.statistics.attempt_started();
         if let Some(error) = this.last.as_ref().and_then(AttemptResult::kind) {
             this.binding.cold.statistics.retried(error);
@@ -157,15 +157,16 @@ impl Call<'_> {
         loop {
             let slow_at = attempt.slow_at;
             let due = slow_at.min(end);
-            let is_new = this.timer.is_none();
-            if is_new {
+            let is_armed_now = this.timer.is_none();
+            if is_armed_now {
                 this.timer.set(Some(sleep_until(due.instant())));
             }
             if let Some(timer) = this.timer.as_mut().as_pin_mut() {
-                // The time of a new timer has not come yet, unless the body has blocked its thread: then the timer is ready
-                // when the driver turns. If the body has used up the budget of its task, the attempt is polled again.
-                let is_due_later = is_new && due > started;
-                ready!(if is_due_later { timer.poll(cx) } else { clock::poll_timer_for(due, timer, cx) });
+                // A timer that was armed just now is not compared with the clock: its time is over only if the body has
+                // blocked its thread. The timer then fires when the driver turns, and the body is polled once more first, as
+                // by tokio's `timeout`. If the call began without any time, the clock decides.
+                let is_left_to_driver = is_armed_now && due > started;
+                ready!(if is_left_to_driver { timer.poll(cx) } else { clock::poll_timer_for(due, timer, cx) });
             }
             this.timer.set(None);
             if slow_at >= end {

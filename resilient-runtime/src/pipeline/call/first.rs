@@ -10,7 +10,7 @@ use resilient_policy::ErrorKind;
 use tracing::Span;
 
 use super::Call;
-use super::first_attempt::{FirstAttempt, FirstAttemptPoll, FirstContext, Storage, begins_with};
+use super::first_attempt::{FirstAttempt, FirstAttemptPoll, FirstContext, Storage, begin_machine_in_attempt};
 use super::first_within::poll_within;
 use super::permit::lease;
 use crate::binding::{Binding, BindingRef};
@@ -58,7 +58,7 @@ impl<'a> CallCell<'a> {
     pub(in crate::pipeline) fn begin(self: Pin<&mut Self>) -> Option<Pin<&mut Call<'a>>> {
         let mut this = self.project();
         if let Some(entry) = this.entry.take() {
-            begins(this.call.as_mut(), entry.site, entry.site.bind(), entry.details);
+            begin_machine(this.call.as_mut(), entry.site, entry.site.bind(), entry.details);
         }
         this.call.as_pin_mut()
     }
@@ -96,7 +96,7 @@ impl<'a> CallCell<'a> {
         let bound = site.bind();
         let binding: &Binding = &bound;
         if details.is_some() || binding.is_limited || telemetry::is_enabled() || is_injected() {
-            begins(this.call, site, bound, details);
+            begin_machine(this.call, site, bound, details);
             return Ok(FirstAttemptPoll::GoesOn(None));
         }
         // There are none, so without the code that drops them.
@@ -105,7 +105,7 @@ impl<'a> CallCell<'a> {
             None => None,
             Some(breaker) => match breaker.clean() {
                 Some(clean) => Some((breaker, clean)),
-                None => return begins_unless_rejected(this.call, site, bound).map(|()| FirstAttemptPoll::GoesOn(None)),
+                None => return reject_or_begin(this.call, site, bound).map(|()| FirstAttemptPoll::GoesOn(None)),
             },
         };
         let started = Moment::now_inline();
@@ -127,24 +127,23 @@ impl<'a> CallCell<'a> {
         // A good answer changes nothing, as nearly all do.
         let is_usual =
             polled == Some(Poll::Ready(Ended::Good)) && breaker.is_none_or(|(breaker, clean)| breaker.is_still(clean));
-        let context = match if is_usual { context.end() } else { Err(context) } {
-            Ok(()) => {
-                if call.ended(Moment::now_inline().micros_since(started)) {
-                    binding.cold.statistics.note_success();
-                }
-                return Ok(FirstAttemptPoll::Good);
+        let ended = if is_usual { context.end() } else { Err(context) };
+        let Err(context) = ended else {
+            if call.ended(Moment::now_inline().micros_since(started)) {
+                binding.cold.statistics.note_success();
             }
-            Err(context) => context,
+            return Ok(FirstAttemptPoll::Good);
         };
         let clean = breaker.map(|(_, clean)| clean);
-        let attempt = FirstAttempt { started, deadline, context: FirstContext::Root(context), clean, polled, meaning };
-        Ok(begins_with(this.call, (site, bound), attempt, cx, body))
+        let context = FirstContext::Root(context);
+        let attempt = FirstAttempt { started, deadline, context, clean, polled, meaning };
+        Ok(begin_machine_in_attempt(this.call, (site, bound), attempt, cx, body))
     }
 }
 
 /// Begins the state machine.
 #[inline(never)]
-fn begins<'a>(
+fn begin_machine<'a>(
     mut storage: Storage<'_, 'a>,
     site: &'a Site,
     binding: BindingRef<'a>,
@@ -159,18 +158,14 @@ fn begins<'a>(
 /// Rejects a call whose breaker is open, or begins its state machine: a probe may be due, and a call inside another one
 /// may have a permit of that one.
 #[cold]
-fn begins_unless_rejected<'a>(
-    storage: Storage<'_, 'a>,
-    site: &'a Site,
-    binding: BindingRef<'a>,
-) -> Result<(), Rejection<'a>> {
+fn reject_or_begin<'a>(storage: Storage<'_, 'a>, site: &'a Site, binding: BindingRef<'a>) -> Result<(), Rejection<'a>> {
     let started = Moment::now();
     let breaker = binding.breaker.as_deref().filter(|_| !context::is_inside_a_call());
     let rejection = breaker.and_then(|breaker| breaker.rejection(started, || lease(binding.policy())));
     if let Some(error) = rejection {
         return Err((RejectedCall { site, binding, started, is_counted: false }, error));
     }
-    begins(storage, site, binding, None);
+    begin_machine(storage, site, binding, None);
     Ok(())
 }
 

@@ -20,8 +20,8 @@ use crate::panics::{catch_panic, catch_panic_inline};
 use crate::pipeline::body::{Body, Ended};
 use crate::site::Site;
 
-/// What is known of the running attempt before the state machine goes on.
-pub(crate) enum Before {
+/// The progress of a running attempt when the state machine goes on with it.
+pub(crate) enum AttemptProgress {
     /// Its body was polled just now.
     Polled(Polled),
     /// Its body is not ready, and it ends like this.
@@ -35,7 +35,7 @@ pub(crate) enum FirstAttemptPoll {
     /// The attempt still runs.
     Pending,
     /// The state machine has to go on.
-    GoesOn(Option<Before>),
+    GoesOn(Option<AttemptProgress>),
 }
 
 /// A first attempt that has not ended its call in its first poll.
@@ -63,7 +63,7 @@ pub(super) type Storage<'c, 'a> = Pin<&'c mut Option<Call<'a>>>;
 
 /// Begins the state machine with the first attempt, whose body was polled.
 #[inline(never)]
-pub(super) fn begins_with<'a>(
+pub(super) fn begin_machine_in_attempt<'a>(
     mut storage: Storage<'_, 'a>,
     (site, binding): (&'a Site, BindingRef<'a>),
     attempt: FirstAttempt,
@@ -84,19 +84,19 @@ pub(super) fn begins_with<'a>(
     *this.attempts = 1;
     match context {
         FirstContext::Root(entered) => {
-            *this.is_counted_once = true;
+            *this.is_on_short_path = true;
             entered.leave_into(this.context);
         }
         FirstContext::OfRequest(entered) => {
-            *this.caller = Caller::hook(entered.deadline());
+            *this.caller = Caller::hook(entered.request_deadline());
             entered.leave_into(this.context);
         }
     }
     // Without the code that would drop what was there before: nothing.
     forget(replace(this.breaker, breaker));
     forget(replace(this.state, State::Running(Attempt::polled(started, slow_at))));
-    let before = call.not_ended(cx, of_body(polled, meaning));
-    before.map_or(FirstAttemptPoll::Pending, |before| FirstAttemptPoll::GoesOn(Some(before)))
+    let progress = call.not_ended(cx, of_body(polled, meaning));
+    progress.map_or(FirstAttemptPoll::Pending, |progress| FirstAttemptPoll::GoesOn(Some(progress)))
 }
 
 impl Call<'_> {
@@ -108,7 +108,7 @@ impl Call<'_> {
         mut body: Pin<&mut dyn Body>,
     ) -> FirstAttemptPoll {
         let this = self.as_mut().project();
-        let (State::Running(attempt), true) = (&*this.state, *this.is_counted_once) else {
+        let (State::Running(attempt), true) = (&*this.state, *this.is_on_short_path) else {
             return FirstAttemptPoll::GoesOn(None);
         };
         let started = attempt.started;
@@ -118,24 +118,22 @@ impl Call<'_> {
         // A good answer changes nothing, as nearly all do.
         let is_usual = polled == Some(Poll::Ready(Ended::Good))
             && this.breaker.as_ref().is_none_or(CallBreaker::is_unchanged_by_success);
-        match if is_usual { entered.end() } else { Err(entered) } {
-            Ok(()) => {
-                CallBreaker::end_unchanged(this.breaker);
-                if this.binding.counted_once.begun().ended(Moment::now_inline().micros_since(started)) {
-                    this.binding.cold.statistics.note_success();
-                }
-                this.state.advance(State::Done);
-                return FirstAttemptPoll::Good;
+        let ended = if is_usual { entered.end() } else { Err(entered) };
+        let Err(entered) = ended else {
+            CallBreaker::end_unchanged(this.breaker);
+            if this.binding.counted_once.begun().ended(Moment::now_inline().micros_since(started)) {
+                this.binding.cold.statistics.note_success();
             }
-            Err(entered) => {
-                if polled.is_none() {
-                    catch_panic(|| body.as_mut().abandon());
-                }
-                entered.leave_into(this.context);
-            }
+            this.state.advance(State::Done);
+            return FirstAttemptPoll::Good;
+        };
+        if polled.is_none() {
+            catch_panic(|| body.as_mut().abandon());
         }
+        entered.leave_into(this.context);
         let polled = of_body(polled, meaning);
-        self.not_ended(cx, polled).map_or(FirstAttemptPoll::Pending, |before| FirstAttemptPoll::GoesOn(Some(before)))
+        self.not_ended(cx, polled)
+            .map_or(FirstAttemptPoll::Pending, |progress| FirstAttemptPoll::GoesOn(Some(progress)))
     }
 
     /// Makes the first attempt of a call that has just begun, unless the state machine has to decide about it. `clean` is
@@ -162,17 +160,18 @@ impl Call<'_> {
             self.end(Outcome::Ok, None);
             return FirstAttemptPoll::Good;
         }
-        self.not_ended(cx, polled).map_or(FirstAttemptPoll::Pending, |before| FirstAttemptPoll::GoesOn(Some(before)))
+        self.not_ended(cx, polled)
+            .map_or(FirstAttemptPoll::Pending, |progress| FirstAttemptPoll::GoesOn(Some(progress)))
     }
 
     /// Returns what the state machine needs to know of an attempt whose body was polled and that has not ended the call.
     /// `None`: the attempt still runs.
-    pub(super) fn not_ended(self: Pin<&mut Self>, cx: &mut Context<'_>, polled: Polled) -> Option<Before> {
+    pub(super) fn not_ended(self: Pin<&mut Self>, cx: &mut Context<'_>, polled: Polled) -> Option<AttemptProgress> {
         if polled.is_ready() {
-            return Some(Before::Polled(polled));
+            return Some(AttemptProgress::Polled(polled));
         }
         match self.poll_limits(cx) {
-            Poll::Ready(result) => Some(Before::Ended(result)),
+            Poll::Ready(result) => Some(AttemptProgress::Ended(result)),
             Poll::Pending => None,
         }
     }

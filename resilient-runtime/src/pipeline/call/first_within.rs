@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::Call;
-use super::first_attempt::{FirstAttempt, FirstAttemptPoll, FirstContext, Storage, begins_with};
+use super::first_attempt::{FirstAttempt, FirstAttemptPoll, FirstContext, Storage, begin_machine_in_attempt};
 use crate::binding::{Binding, BindingRef};
 use crate::breaker::Clean;
 use crate::clock::Moment;
@@ -28,7 +28,7 @@ pub(super) fn poll_within<'a>(
     let deadline = started.after(binding.timeout);
     let end = binding.attempt_end(started).min(deadline);
     let Some(context) = context::enter_request(end, |request| request.claim_at_once(site, binding)) else {
-        return begins_within(storage, (site, bound), clean, cx, body);
+        return begin_machine_within(storage, (site, bound), clean, cx, body);
     };
     binding.cold.statistics.attempt_started();
     if binding.earns_retries {
@@ -41,22 +41,20 @@ pub(super) fn poll_within<'a>(
     let is_unchanged = |clean| binding.breaker.as_deref().is_none_or(|breaker| breaker.is_still(clean));
     let is_usual = polled == Some(Poll::Ready(Ended::Good)) && clean.is_none_or(is_unchanged);
     let report = |request: &context::Request| request.report().ends(site, Outcome::Ok, None, 1);
-    let context = match if is_usual { context.end(report) } else { Err(context) } {
-        Ok(()) => {
-            binding.attempts().succeeded(Moment::now_inline().micros_since(started));
-            return FirstAttemptPoll::Good;
-        }
-        Err(context) => context,
+    let ended = if is_usual { context.end(report) } else { Err(context) };
+    let Err(context) = ended else {
+        binding.attempts().succeeded(Moment::now_inline().micros_since(started));
+        return FirstAttemptPoll::Good;
     };
-    let deadline = deadline.min(context.deadline());
+    let deadline = deadline.min(context.request_deadline());
     let context = FirstContext::OfRequest(context);
     let attempt = FirstAttempt { started, deadline, context, clean, polled, meaning };
-    begins_with(storage, (site, bound), attempt, cx, body)
+    begin_machine_in_attempt(storage, (site, bound), attempt, cx, body)
 }
 
 /// Begins the state machine, and makes its first attempt if that is admitted.
 #[inline(never)]
-fn begins_within<'a>(
+fn begin_machine_within<'a>(
     mut storage: Storage<'_, 'a>,
     (site, binding): (&'a Site, BindingRef<'a>),
     clean: Option<Clean>,

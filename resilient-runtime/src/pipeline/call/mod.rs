@@ -44,7 +44,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use tracing::Span;
 
 pub use first::CallCell;
-pub(super) use first_attempt::{Before, FirstAttemptPoll};
+pub(super) use first_attempt::{AttemptProgress, FirstAttemptPoll};
 #[cfg(feature = "cache")]
 pub(super) use read::{Layer, Tree};
 pub(crate) use result::{AttemptResult, Substitutes};
@@ -133,8 +133,9 @@ pin_project! {
         deadline: Moment,
         // The number of attempts that have begun.
         attempts: u32,
-        // Whether the call was counted together with its first attempt when both began, and has had no other attempt.
-        is_counted_once: bool,
+        // Whether a good answer can end the call at once: the call was counted together with its first attempt when both
+        // began, and has had no other attempt.
+        is_on_short_path: bool,
         // The result of the last attempt, if there is a retry.
         last: Option<AttemptResult>,
         state: State,
@@ -178,7 +179,7 @@ impl<'a> Call<'a> {
             started: Moment::FIRST,
             deadline: Moment::FIRST,
             attempts: 0,
-            is_counted_once: false,
+            is_on_short_path: false,
             last: None,
             state: State::New,
             timer: None,
@@ -237,17 +238,18 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Runs the attempts, with backoff between them, within the deadline. `before`: what is known of the running attempt.
+    /// Runs the attempts, with backoff between them, within the deadline. `progress` is that of the running attempt, if its
+    /// body was polled just now.
     pub(crate) fn drive(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         body: Pin<&mut dyn Body>,
-        before: Option<Before>,
+        progress: Option<AttemptProgress>,
     ) -> Poll<AttemptResult> {
         // The span is disabled in most calls.
         let span = (!self.span.is_disabled()).then(|| self.span.clone());
         let _entered = span.as_ref().map(Span::enter);
-        self.step(cx, body, before)
+        self.step(cx, body, progress)
     }
 
     #[expect(clippy::inline_always, reason = "part of every call: as a function it takes 10 to 30 instructions more")]
@@ -256,7 +258,7 @@ impl<'a> Call<'a> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         mut body: Pin<&mut dyn Body>,
-        mut before: Option<Before>,
+        mut progress: Option<AttemptProgress>,
     ) -> Poll<AttemptResult> {
         loop {
             let this = self.as_mut().project();
@@ -273,9 +275,9 @@ impl<'a> Call<'a> {
                 State::AwaitingPermit(_) => ready!(self.as_mut().poll_permit(cx)),
                 State::Queued(_) => ready!(self.as_mut().poll_queue(cx)),
                 State::Running(_) => {
-                    let (polled, ended) = match before.take() {
-                        Some(Before::Polled(polled)) => (polled, None),
-                        Some(Before::Ended(result)) => (Poll::Pending, Some(result)),
+                    let (polled, ended) = match progress.take() {
+                        Some(AttemptProgress::Polled(polled)) => (polled, None),
+                        Some(AttemptProgress::Ended(result)) => (Poll::Pending, Some(result)),
                         None => (self.as_mut().poll_body(cx, body.as_mut()), None),
                     };
                     let result = match polled {
