@@ -95,8 +95,7 @@ pub(super) fn begin_machine_in_attempt<'a>(
     // Without the code that would drop what was there before: nothing.
     forget(replace(this.breaker, breaker));
     forget(replace(this.state, State::Running(Attempt::polled(started, slow_at))));
-    let progress = call.not_ended(cx, of_body(polled, meaning));
-    progress.map_or(FirstAttemptPoll::Pending, |progress| FirstAttemptPoll::GoesOn(Some(progress)))
+    call.go_on(cx, of_body(polled, meaning))
 }
 
 impl Call<'_> {
@@ -131,9 +130,7 @@ impl Call<'_> {
             catch_panic(|| body.as_mut().abandon());
         }
         entered.leave_into(this.context);
-        let polled = of_body(polled, meaning);
-        self.not_ended(cx, polled)
-            .map_or(FirstAttemptPoll::Pending, |progress| FirstAttemptPoll::GoesOn(Some(progress)))
+        self.go_on(cx, of_body(polled, meaning))
     }
 
     /// Makes the first attempt of a call that has just begun, unless the state machine has to decide about it. `clean` is
@@ -160,19 +157,17 @@ impl Call<'_> {
             self.end(Outcome::Ok, None);
             return FirstAttemptPoll::Good;
         }
-        self.not_ended(cx, polled)
-            .map_or(FirstAttemptPoll::Pending, |progress| FirstAttemptPoll::GoesOn(Some(progress)))
+        self.go_on(cx, polled)
     }
 
-    /// Returns what the state machine needs to know of an attempt whose body was polled and that has not ended the call.
-    /// `None`: the attempt still runs.
-    pub(super) fn not_ended(self: Pin<&mut Self>, cx: &mut Context<'_>, polled: Polled) -> Option<AttemptProgress> {
+    /// Returns how an attempt goes on whose body was polled and that has not ended the call.
+    fn go_on(self: Pin<&mut Self>, cx: &mut Context<'_>, polled: Polled) -> FirstAttemptPoll {
         if polled.is_ready() {
-            return Some(AttemptProgress::Polled(polled));
+            return FirstAttemptPoll::GoesOn(Some(AttemptProgress::Polled(polled)));
         }
         match self.poll_limits(cx) {
-            Poll::Ready(result) => Some(AttemptProgress::Ended(result)),
-            Poll::Pending => None,
+            Poll::Ready(result) => FirstAttemptPoll::GoesOn(Some(AttemptProgress::Ended(result))),
+            Poll::Pending => FirstAttemptPoll::Pending,
         }
     }
 }
